@@ -1,0 +1,4 @@
+DROP TABLE memberships;
+DROP TABLE accounts;
+DROP TABLE organisations;
+DROP TABLE plans;

@@ -1,0 +1,14 @@
+//! The log: every state change is an activity, committed with it, and the log is what members then see
+//! live, replay and read.
+//!
+//! Owns the tables `activity_heads`, `activities` and `activity_recipients`. `seq` is dense in an
+//! organisation and equals commit order, because it is taken from the head row, which the transaction
+//! locks. What is appended reaches the hub through the transaction's committed sink; nothing here knows
+//! the hub.
+
+mod append;
+mod model;
+pub(crate) mod queries;
+
+pub use append::{Origin, append, create_log};
+pub use model::{Activity, Head, SessionEnd, SessionStart};

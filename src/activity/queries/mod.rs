@@ -1,0 +1,179 @@
+//! The log's tables, read and written. Nothing but diesel.
+
+mod postgres;
+mod sqlite;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use diesel::QueryResult;
+use diesel::dsl::case_when;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::model::{AUDIENCE_USERS, ActivityRow, Head};
+use crate::db::Conn;
+use crate::db::schema::{activities, activity_heads, activity_recipients};
+use crate::types::{ActivityId, Audience, EpochId, LogEntry, OrgId, Seq, Timestamp, UserId};
+use crate::with_conn;
+
+/// Makes the head of a new log.
+pub(crate) async fn insert_head(
+    conn: &mut Conn,
+    org: OrgId,
+    epoch: EpochId,
+    at: Timestamp,
+) -> QueryResult<()> {
+    let values = (
+        activity_heads::org_id.eq(org),
+        activity_heads::epoch.eq(epoch),
+        activity_heads::first_seq.eq(Seq::ZERO.next()),
+        activity_heads::last_seq.eq(Seq::ZERO),
+        activity_heads::last_at.eq(at),
+    );
+    with_conn!(conn, |c| diesel::insert_into(activity_heads::table)
+        .values(values)
+        .execute(c)
+        .await)?;
+    Ok(())
+}
+
+/// Takes the next `seq` for the activity `id`, and locks the head until the transaction ends. The head
+/// that is returned stands at that activity; its time is never before its predecessor's.
+pub(crate) async fn advance_head(
+    conn: &mut Conn,
+    org: OrgId,
+    id: ActivityId,
+    at: Timestamp,
+) -> QueryResult<Head> {
+    with_conn!(conn, |c| {
+        diesel::update(activity_heads::table.find(org))
+            .set((
+                activity_heads::last_seq.eq(activity_heads::last_seq + 1),
+                activity_heads::last_id.eq(Some(id)),
+                activity_heads::last_at.eq(case_when(
+                    activity_heads::last_at.lt(at),
+                    at.into_sql::<crate::types::sql::Moment>(),
+                )
+                .otherwise(activity_heads::last_at)),
+            ))
+            .returning(Head::as_returning())
+            .get_result(c)
+            .await
+    })
+}
+
+/// Adds one row.
+pub(crate) async fn insert(conn: &mut Conn, row: &ActivityRow) -> QueryResult<()> {
+    with_conn!(conn, |c| diesel::insert_into(activities::table)
+        .values(row)
+        .execute(c)
+        .await)?;
+    Ok(())
+}
+
+/// Adds the users whom an entry names, where it names any.
+pub(crate) async fn insert_recipients(conn: &mut Conn, entry: &LogEntry) -> QueryResult<()> {
+    let Audience::Users(users) = &entry.audience else {
+        return Ok(());
+    };
+    for user in users.iter() {
+        let values = (
+            activity_recipients::org_id.eq(entry.org),
+            activity_recipients::user_id.eq(*user),
+            activity_recipients::seq.eq(entry.seq),
+        );
+        with_conn!(conn, |c| {
+            diesel::insert_into(activity_recipients::table)
+                .values(values)
+                .on_conflict_do_nothing()
+                .execute(c)
+                .await
+        })?;
+    }
+    Ok(())
+}
+
+/// Where a log stands; `None` where there is no such log.
+pub(crate) async fn find_head(conn: &mut Conn, org: OrgId) -> QueryResult<Option<Head>> {
+    with_conn!(conn, |c| {
+        activity_heads::table
+            .find(org)
+            .select(Head::as_select())
+            .get_result(c)
+            .await
+            .optional()
+    })
+}
+
+/// Where the named logs stand, in no order. Those that do not exist are left out.
+pub(crate) async fn list_heads(conn: &mut Conn, orgs: &[OrgId]) -> QueryResult<Vec<Head>> {
+    with_conn!(conn, |c| {
+        activity_heads::table
+            .filter(activity_heads::org_id.eq_any(orgs))
+            .select(Head::as_select())
+            .load(c)
+            .await
+    })
+}
+
+/// The rows from `from` to `to`, both included, in order, with the users whom they name.
+pub(crate) async fn list_range(
+    conn: &mut Conn,
+    org: OrgId,
+    from: Seq,
+    to: Seq,
+) -> QueryResult<Vec<(ActivityRow, Arc<[UserId]>)>> {
+    let rows: Vec<ActivityRow> = with_conn!(conn, |c| {
+        activities::table
+            .filter(activities::org_id.eq(org).and(activities::seq.between(from, to)))
+            .order(activities::seq)
+            .select(ActivityRow::as_select())
+            .load(c)
+            .await
+    })?;
+    let mut named: HashMap<Seq, Vec<UserId>> = HashMap::new();
+    if rows.iter().any(|row| row.audience_kind == AUDIENCE_USERS) {
+        let recipients: Vec<(Seq, UserId)> = with_conn!(conn, |c| {
+            activity_recipients::table
+                .filter(
+                    activity_recipients::org_id
+                        .eq(org)
+                        .and(activity_recipients::seq.between(from, to)),
+                )
+                .order((activity_recipients::seq, activity_recipients::user_id))
+                .select((activity_recipients::seq, activity_recipients::user_id))
+                .load(c)
+                .await
+        })?;
+        for (seq, user) in recipients {
+            named.entry(seq).or_default().push(user);
+        }
+    }
+    let pair = |row: ActivityRow| {
+        let users = named.remove(&row.seq).unwrap_or_default();
+        (row, users.into())
+    };
+    Ok(rows.into_iter().map(pair).collect())
+}
+
+/// Locks the heads of these logs for a batch, in the order of their ids. On PostgreSQL a head that
+/// another transaction holds is left out instead of waited for; on SQLite the writer's turn locks all.
+pub(crate) async fn lock_heads(conn: &mut Conn, orgs: &[OrgId]) -> QueryResult<Vec<Head>> {
+    match conn {
+        Conn::Postgres(conn) => postgres::lock_heads(conn, orgs).await,
+        Conn::Sqlite(_) => list_heads(conn, orgs).await,
+    }
+}
+
+/// Adds a batch of rows and moves the heads to where they now stand. The caller has locked the heads.
+pub(crate) async fn insert_batch(
+    conn: &mut Conn,
+    rows: Vec<ActivityRow>,
+    heads: Vec<Head>,
+) -> QueryResult<()> {
+    match conn {
+        Conn::Postgres(conn) => postgres::insert_batch(conn, &rows, &heads).await,
+        Conn::Sqlite(conn) => sqlite::insert_batch(conn, rows, heads).await,
+    }
+}

@@ -1,0 +1,33 @@
+//! What only SQLite does this way.
+
+use diesel::QueryResult;
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+
+use super::{ActivityRow, Head};
+use crate::db::schema::{activities, activity_heads};
+
+/// In one hop to the blocking thread: a hop a row would cost more than the row.
+pub(super) async fn insert_batch(
+    conn: &mut SyncConnectionWrapper<SqliteConnection>,
+    rows: Vec<ActivityRow>,
+    heads: Vec<Head>,
+) -> QueryResult<()> {
+    conn.spawn_blocking(move |conn| {
+        for row in &rows {
+            diesel::insert_into(activities::table).values(row).execute(conn)?;
+        }
+        for head in &heads {
+            diesel::update(activity_heads::table.find(head.org_id))
+                .set((
+                    activity_heads::last_seq.eq(head.last_seq),
+                    activity_heads::last_id.eq(head.last_id),
+                    activity_heads::last_at.eq(head.last_at),
+                ))
+                .execute(conn)?;
+        }
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,115 @@
+//! One connection of either kind, and the macro that expands a query once for each.
+
+use std::ops::{Deref, DerefMut};
+
+use diesel::sqlite::SqliteConnection;
+use diesel_async::AsyncPgConnection;
+use diesel_async::pooled_connection::deadpool::Object;
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use tokio::sync::OwnedMutexGuard;
+
+/// The SQLite connection as the async query methods want it.
+pub(super) type AsyncSqlite = SyncConnectionWrapper<SqliteConnection>;
+
+/// A connection inside an open scope. Query functions take it by `&mut`.
+pub enum Conn {
+    /// To a PostgreSQL server.
+    Postgres(PgConn),
+    /// To a SQLite file.
+    Sqlite(SqliteConn),
+}
+
+/// A connection to PostgreSQL, leased from the pool.
+pub struct PgConn(Option<Object<AsyncPgConnection>>);
+
+/// A connection to SQLite: one of the readers, or the writer for as long as its turn lasts.
+pub struct SqliteConn(SqliteLease);
+
+enum SqliteLease {
+    Reader(Option<Object<AsyncSqlite>>),
+    Writer(OwnedMutexGuard<Option<AsyncSqlite>>),
+}
+
+const LEASED: &str = "a lease is emptied only by discard, after which nobody uses it";
+
+impl PgConn {
+    pub(super) fn new(object: Object<AsyncPgConnection>) -> Self {
+        Self(Some(object))
+    }
+}
+
+impl SqliteConn {
+    pub(super) fn reader(object: Object<AsyncSqlite>) -> Self {
+        Self(SqliteLease::Reader(Some(object)))
+    }
+
+    /// `guard` holds an open connection.
+    pub(super) fn writer(guard: OwnedMutexGuard<Option<AsyncSqlite>>) -> Self {
+        Self(SqliteLease::Writer(guard))
+    }
+}
+
+impl Conn {
+    /// Closes the connection instead of giving it back: its state is unknown, and a transaction that is
+    /// open on it ends with it.
+    pub(super) fn discard(&mut self) {
+        match self {
+            Self::Postgres(PgConn(object)) => drop(object.take().map(Object::take)),
+            Self::Sqlite(SqliteConn(SqliteLease::Reader(object))) => drop(object.take().map(Object::take)),
+            Self::Sqlite(SqliteConn(SqliteLease::Writer(guard))) => drop(guard.take()),
+        }
+    }
+}
+
+impl Deref for PgConn {
+    type Target = AsyncPgConnection;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref().expect(LEASED)
+    }
+}
+
+impl DerefMut for PgConn {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0.as_mut().expect(LEASED)
+    }
+}
+
+impl Deref for SqliteConn {
+    type Target = AsyncSqlite;
+
+    fn deref(&self) -> &Self::Target {
+        match &self.0 {
+            SqliteLease::Reader(object) => object.as_ref().expect(LEASED),
+            SqliteLease::Writer(guard) => guard.as_ref().expect(LEASED),
+        }
+    }
+}
+
+impl DerefMut for SqliteConn {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match &mut self.0 {
+            SqliteLease::Reader(object) => object.as_mut().expect(LEASED),
+            SqliteLease::Writer(guard) => guard.as_mut().expect(LEASED),
+        }
+    }
+}
+
+/// Expands a query once for each database: `with_conn!(conn, |c| users::table.load(c).await)`.
+#[macro_export]
+macro_rules! with_conn {
+    ($conn:expr, |$c:ident| $query:expr) => {
+        match $conn {
+            $crate::db::Conn::Postgres(lease) => {
+                let $c: &mut diesel_async::AsyncPgConnection = lease;
+                $query
+            }
+            $crate::db::Conn::Sqlite(lease) => {
+                let $c: &mut diesel_async::sync_connection_wrapper::SyncConnectionWrapper<
+                    diesel::sqlite::SqliteConnection,
+                > = lease;
+                $query
+            }
+        }
+    };
+}

@@ -1,0 +1,145 @@
+//! The data layer: two databases behind one set of queries.
+//!
+//! [`Db`] holds the pools. Nothing hands out a bare connection: [`Db::central`], [`Db::org`] and
+//! [`Db::orgs`] give a [`Scope`], and [`read!`](crate::read) and [`transaction!`](crate::transaction)
+//! open it. On PostgreSQL an open scope sees exactly one tenant schema and the directory, and
+//! `roomcast.orgs` names exactly the organisations it is for; both end with its transaction.
+//!
+//! Query functions take `&mut Conn`, so that they compose inside and outside a transaction, and expand
+//! once for each database with [`with_conn!`](crate::with_conn).
+
+mod conn;
+mod error;
+mod migrate;
+mod postgres;
+pub mod schema;
+mod scope;
+mod sqlite;
+mod url;
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use anyhow::Context as _;
+
+use crate::types::OrgId;
+
+pub use conn::{Conn, PgConn, SqliteConn};
+pub use error::DbError;
+pub use migrate::MigrationState;
+pub use scope::{CommitSink, Scope, Tx};
+pub use url::DatabaseUrl;
+
+/// The database: its pools, and where what is committed goes next. Clones share them.
+#[derive(Clone)]
+pub struct Db {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pools: Pools,
+    sink: OnceLock<Arc<dyn CommitSink>>,
+}
+
+enum Pools {
+    Postgres(postgres::Postgres),
+    Sqlite(sqlite::Sqlite),
+}
+
+/// Which database is behind a [`Db`]; for reports and start-up checks, never for features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// A PostgreSQL server.
+    Postgres,
+    /// An embedded SQLite file.
+    Sqlite,
+}
+
+impl Engine {
+    /// The engine's name as people write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
+            Self::Sqlite => "SQLite",
+        }
+    }
+}
+
+impl Db {
+    /// Opens the database. A PostgreSQL server that is not up yet is waited for, with a log line each
+    /// attempt, for a minute; a SQLite folder that another process uses is refused.
+    ///
+    /// `max_connections` bounds the pool on PostgreSQL.
+    pub async fn open(url: &DatabaseUrl, max_connections: usize) -> anyhow::Result<Self> {
+        let pools = match url {
+            DatabaseUrl::Postgres(url) => {
+                Pools::Postgres(postgres::Postgres::open(url, max_connections).await?)
+            }
+            DatabaseUrl::Sqlite(path) => Pools::Sqlite(
+                sqlite::Sqlite::open(path)
+                    .await
+                    .with_context(|| format!("cannot open the SQLite database {}", path.display()))?,
+            ),
+        };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                pools,
+                sink: OnceLock::new(),
+            }),
+        })
+    }
+
+    /// Which database this is.
+    pub fn engine(&self) -> Engine {
+        match self.inner.pools {
+            Pools::Postgres(_) => Engine::Postgres,
+            Pools::Sqlite(_) => Engine::Sqlite,
+        }
+    }
+
+    /// The database's file, where it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.inner.pools {
+            Pools::Postgres(_) => None,
+            Pools::Sqlite(sqlite) => Some(sqlite.path()),
+        }
+    }
+
+    /// Registers who is handed every committed append. The first registration stands.
+    pub fn on_commit(&self, sink: Arc<dyn CommitSink>) {
+        self.inner.sink.get_or_init(|| sink);
+    }
+
+    /// The directory: organisations, accounts, memberships, plans.
+    pub fn central(&self) -> Scope {
+        Scope::new(self.clone(), Vec::new())
+    }
+
+    /// What belongs to one organisation.
+    pub fn org(&self, org: OrgId) -> Scope {
+        Scope::new(self.clone(), vec![org])
+    }
+
+    /// What belongs to several organisations of one store: for the log's writer and the sweep.
+    pub fn orgs(&self, orgs: Vec<OrgId>) -> Scope {
+        Scope::new(self.clone(), orgs)
+    }
+
+    /// Runs the migrations that are missing. A database that a newer version has migrated is refused.
+    pub async fn migrate(&self) -> anyhow::Result<Vec<String>> {
+        migrate::run(self).await
+    }
+
+    /// Whether the database is at this version's migrations.
+    pub async fn migration_state(&self) -> anyhow::Result<MigrationState> {
+        migrate::state(self).await
+    }
+
+    fn pools(&self) -> &Pools {
+        &self.inner.pools
+    }
+
+    fn sink(&self) -> Option<&Arc<dyn CommitSink>> {
+        self.inner.sink.get()
+    }
+}

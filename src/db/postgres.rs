@@ -1,0 +1,120 @@
+//! The pool of connections to a PostgreSQL server.
+
+mod tls;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use diesel::{ConnectionError, ConnectionResult};
+use diesel_async::pooled_connection::deadpool::Pool;
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
+use futures_util::FutureExt as _;
+
+use self::tls::PostgresConfig;
+use super::{DbError, PgConn};
+
+/// How long a caller waits for a connection: as long as a request may reasonably hang.
+const LEASE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a server that is not up yet is waited for at start.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Between two attempts to reach it.
+const START_RETRY: Duration = Duration::from_secs(1);
+
+/// What every connection is set to. Outside a scope no table of ours is on the path.
+const SETTINGS: &str = "SET search_path TO pg_catalog; SET lock_timeout TO '4s'; \
+    SET idle_in_transaction_session_timeout TO '60s'; SET synchronous_commit TO on";
+
+pub(super) struct Postgres {
+    pool: Pool<AsyncPgConnection>,
+    config: PostgresConfig,
+}
+
+impl Postgres {
+    pub(super) async fn open(url: &str, max_connections: usize) -> anyhow::Result<Self> {
+        let config = PostgresConfig::parse(url)?;
+        wait_until_up(&config).await?;
+        let for_pool = config.clone();
+        let mut manager = ManagerConfig::default();
+        manager.custom_setup = Box::new(move |_| {
+            let config = for_pool.clone();
+            async move { connect(&config).await }.boxed()
+        });
+        let manager = AsyncDieselConnectionManager::new_with_config(String::new(), manager);
+        let pool = Pool::builder(manager)
+            .max_size(max_connections)
+            .wait_timeout(Some(LEASE_TIMEOUT))
+            .create_timeout(Some(LEASE_TIMEOUT))
+            .runtime(deadpool::Runtime::Tokio1)
+            .build()?;
+        Ok(Self { pool, config })
+    }
+
+    pub(super) async fn lease(&self) -> Result<PgConn, DbError> {
+        let object = self
+            .pool
+            .get()
+            .await
+            .map_err(|error| DbError::Unreachable(error.to_string()))?;
+        Ok(PgConn::new(object))
+    }
+
+    /// A connection of its own, outside the pool: for migrations.
+    pub(super) async fn connect_for_migrations(&self) -> anyhow::Result<AsyncPgConnection> {
+        Ok(connect(&self.config).await?)
+    }
+}
+
+/// Returns once the server takes a connection; gives up after [`START_TIMEOUT`], or at once where the
+/// server is up and refuses us.
+async fn wait_until_up(config: &PostgresConfig) -> anyhow::Result<()> {
+    let started = Instant::now();
+    loop {
+        let error = match config.connect().await {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        let server = config.server();
+        // 57P03: it is starting up. Every other answer of a server will be the same in a second.
+        let refused = error
+            .code()
+            .is_some_and(|code| *code != tokio_postgres::error::SqlState::CANNOT_CONNECT_NOW);
+        if refused || started.elapsed() >= START_TIMEOUT {
+            return Err(error).with_context(|| {
+                if refused {
+                    format!("PostgreSQL at {server} refuses the connection that DATABASE_URL describes")
+                } else {
+                    let seconds = START_TIMEOUT.as_secs();
+                    format!("PostgreSQL at {server} could not be reached for {seconds} seconds; giving up")
+                }
+            });
+        }
+        tracing::warn!(
+            database.server = server,
+            error = %cause(&error),
+            "PostgreSQL is not up yet; trying again in {} s",
+            START_RETRY.as_secs()
+        );
+        tokio::time::sleep(START_RETRY).await;
+    }
+}
+
+/// The error with what caused it, which tokio-postgres leaves out of its own text.
+fn cause(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+async fn connect(config: &PostgresConfig) -> ConnectionResult<AsyncPgConnection> {
+    let bad = |error: &tokio_postgres::Error| ConnectionError::BadConnection(cause(error));
+    let (client, connection) = config.connect().await.map_err(|error| bad(&error))?;
+    let mut conn = AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
+    conn.batch_execute(SETTINGS)
+        .await
+        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(conn)
+}

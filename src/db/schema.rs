@@ -1,0 +1,181 @@
+//! The tables, kept by hand; a test compares them with both migrated databases.
+#![expect(missing_docs, reason = "the columns are described in the migrations")]
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    plans (code) {
+        code -> Text,
+        name -> Text,
+        seats -> Nullable<BigInt>,
+        rank -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    organisations (id) {
+        id -> Id,
+        name -> Text,
+        slug -> Text,
+        plan -> Text,
+        status -> Text,
+        isolation -> Text,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    accounts (id) {
+        id -> Id,
+        email -> Text,
+        password_hash -> Text,
+        password_version -> BigInt,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    memberships (account_id, org_id) {
+        account_id -> Id,
+        org_id -> Id,
+        user_id -> Id,
+        created_at -> Moment,
+        last_used_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    settings (org_id) {
+        org_id -> Id,
+        name -> Text,
+        slug -> Text,
+        plan -> Text,
+        seats -> Nullable<BigInt>,
+        status -> Text,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    users (org_id, id) {
+        org_id -> Id,
+        id -> Id,
+        account_id -> Id,
+        email -> Text,
+        name -> Text,
+        role -> Text,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    sessions (org_id, id) {
+        org_id -> Id,
+        id -> Id,
+        user_id -> Id,
+        password_version -> BigInt,
+        refresh_hash -> Binary,
+        refresh_generation -> BigInt,
+        previous_hash -> Nullable<Binary>,
+        rotated_at -> Moment,
+        created_at -> Moment,
+        expires_at -> Moment,
+        ended_at -> Nullable<Moment>,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    invites (org_id, id) {
+        org_id -> Id,
+        id -> Id,
+        email -> Text,
+        name -> Nullable<Text>,
+        role -> Text,
+        token_hash -> Binary,
+        invited_by -> Id,
+        created_at -> Moment,
+        expires_at -> Moment,
+        accepted_at -> Nullable<Moment>,
+        revoked_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    activity_heads (org_id) {
+        org_id -> Id,
+        epoch -> Id,
+        first_seq -> BigInt,
+        last_seq -> BigInt,
+        last_id -> Nullable<Id>,
+        last_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    activities (org_id, seq) {
+        org_id -> Id,
+        seq -> BigInt,
+        id -> Id,
+        #[sql_name = "type"]
+        kind -> Text,
+        audience_kind -> Text,
+        audience_id -> Nullable<Id>,
+        actor_id -> Nullable<Id>,
+        actor_name -> Nullable<Text>,
+        target_id -> Nullable<Id>,
+        target_name -> Nullable<Text>,
+        payload -> Text,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    activity_recipients (org_id, user_id, seq) {
+        org_id -> Id,
+        user_id -> Id,
+        seq -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(memberships, organisations, accounts);
+diesel::allow_tables_to_appear_in_same_query!(users, settings, sessions);
+diesel::allow_tables_to_appear_in_same_query!(activities, activity_recipients, activity_heads);

@@ -1,0 +1,209 @@
+//! Scopes, and the transactions that they open.
+
+use std::fmt::Write as _;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use diesel_async::SimpleAsyncConnection as _;
+
+use super::{Conn, Db, DbError, Pools, error};
+use crate::types::{LogEntry, OrgId};
+
+/// Is handed what a transaction appended to logs, right after its COMMIT returned.
+pub trait CommitSink: Send + Sync {
+    /// Takes the entries in the order in which they were appended. Called between two awaits of the
+    /// writer, on SQLite before the next writer's turn: it must return at once.
+    fn committed(&self, entries: Vec<Arc<LogEntry>>);
+}
+
+/// A part of the database that is bound to named organisations, not yet open.
+pub struct Scope {
+    db: Db,
+    orgs: Vec<OrgId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Read,
+    Write,
+}
+
+impl Scope {
+    pub(super) fn new(db: Db, orgs: Vec<OrgId>) -> Self {
+        Self { db, orgs }
+    }
+
+    /// Opens a transaction that only reads, from one snapshot. Used by [`read!`](crate::read).
+    pub async fn begin_read(self) -> Result<Tx, DbError> {
+        self.begin(Mode::Read).await
+    }
+
+    /// Opens a transaction that writes. Used by [`transaction!`](crate::transaction).
+    pub async fn begin_write(self) -> Result<Tx, DbError> {
+        self.begin(Mode::Write).await
+    }
+
+    async fn begin(self, mode: Mode) -> Result<Tx, DbError> {
+        let conn = match (self.db.pools(), mode) {
+            (Pools::Postgres(postgres), _) => Conn::Postgres(postgres.lease().await?),
+            (Pools::Sqlite(sqlite), Mode::Read) => Conn::Sqlite(sqlite.lease_reader().await?),
+            (Pools::Sqlite(sqlite), Mode::Write) => Conn::Sqlite(sqlite.lease_writer().await?),
+        };
+        let mut tx = Tx {
+            conn,
+            appended: Vec::new(),
+            db: self.db,
+            state: State::Open,
+        };
+        match &mut tx.conn {
+            Conn::Postgres(conn) => conn.batch_execute(&postgres_opening(&self.orgs, mode)).await?,
+            Conn::Sqlite(conn) => {
+                // A deferred transaction that reads first fails at once when it wants to write.
+                let begin = if mode == Mode::Read {
+                    "BEGIN DEFERRED"
+                } else {
+                    "BEGIN IMMEDIATE"
+                };
+                conn.batch_execute(begin).await?;
+            }
+        }
+        Ok(tx)
+    }
+}
+
+/// The statements that open a scope on PostgreSQL, sent as one message. Only ids are written into it.
+fn postgres_opening(orgs: &[OrgId], mode: Mode) -> String {
+    let begin = if mode == Mode::Read {
+        "ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    } else {
+        ""
+    };
+    let path = if orgs.is_empty() {
+        "central"
+    } else {
+        "shared, central"
+    };
+    let mut sql = format!("BEGIN {begin}; SET LOCAL search_path TO {path}; SET LOCAL roomcast.orgs TO '{{");
+    for (index, org) in orgs.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        write!(sql, "{comma}{org}").unwrap_or_else(|_| unreachable!("writing to a String cannot fail"));
+    }
+    sql.push_str("}'");
+    sql
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    Ended,
+}
+
+/// An open transaction, which is also the connection for query functions. It owns the list of what was
+/// appended in it and hands that to the [`CommitSink`] with no await after the return of COMMIT.
+///
+/// Dropped before it is finished, it closes its connection, so that neither the transaction nor its
+/// locks outlive it. There are no savepoints: a transaction commits as a whole or not at all.
+pub struct Tx {
+    conn: Conn,
+    appended: Vec<Arc<LogEntry>>,
+    db: Db,
+    state: State,
+}
+
+impl Tx {
+    /// Notes an entry that this transaction has appended.
+    pub fn note_appended(&mut self, entry: Arc<LogEntry>) {
+        self.appended.push(entry);
+    }
+
+    /// Commits where `outcome` is `Ok`, else rolls back, and gives the connection back.
+    pub async fn finish<T, E: From<DbError>>(mut self, outcome: Result<T, E>) -> Result<T, E> {
+        match outcome {
+            Ok(value) => {
+                self.commit().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn commit(&mut self) -> Result<(), DbError> {
+        if let Err(error) = self.execute("COMMIT").await {
+            if error::commit_outcome_is_unknown(&error) {
+                return Err(DbError::OutcomeUnknown(error));
+            }
+            self.rollback().await;
+            return Err(DbError::Query(error));
+        }
+        self.state = State::Ended;
+        let appended = std::mem::take(&mut self.appended);
+        if !appended.is_empty()
+            && let Some(sink) = self.db.sink()
+        {
+            sink.committed(appended);
+        }
+        Ok(())
+    }
+
+    /// Where even this fails, dropping the transaction closes the connection.
+    async fn rollback(&mut self) {
+        if self.execute("ROLLBACK").await.is_ok() {
+            self.state = State::Ended;
+        }
+    }
+
+    async fn execute(&mut self, sql: &str) -> diesel::QueryResult<()> {
+        match &mut self.conn {
+            Conn::Postgres(conn) => conn.batch_execute(sql).await,
+            Conn::Sqlite(conn) => conn.batch_execute(sql).await,
+        }
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if self.state == State::Open {
+            self.conn.discard();
+        }
+    }
+}
+
+impl Deref for Tx {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        &self.conn
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+}
+
+/// Runs a body in a transaction of a scope: `transaction!(app.db.org(id), |tx| { … Ok(value) })`. It
+/// commits where the body ends in `Ok`, and rolls back where it ends in `Err`.
+#[macro_export]
+macro_rules! transaction {
+    ($scope:expr, |$tx:ident| $body:expr) => {{
+        let mut owned: $crate::db::Tx = $scope.begin_write().await?;
+        let $tx: &mut $crate::db::Tx = &mut owned;
+        let outcome: $crate::error::Result<_> = async { $body }.await;
+        owned.finish(outcome).await
+    }};
+}
+
+/// Runs a body that only reads, from one snapshot of a scope: `read!(app.db.org(id), |conn| …)`.
+#[macro_export]
+macro_rules! read {
+    ($scope:expr, |$conn:ident| $body:expr) => {{
+        let mut owned: $crate::db::Tx = $scope.begin_read().await?;
+        let $conn: &mut $crate::db::Conn = &mut owned;
+        let outcome: $crate::error::Result<_> = async { $body }.await;
+        owned.finish(outcome).await
+    }};
+}

@@ -1,0 +1,265 @@
+//! What a request can fail with: one closed enum, one stable code and one status for each.
+//!
+//! A failure is answered as `application/problem+json` (RFC 9457). What went wrong inside is logged once,
+//! with the request's id, and not told.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::db::DbError;
+
+/// The result of what a request asks for.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request is understood and refused, for a reason that its sender may know.
+    #[error("{detail}")]
+    Refused {
+        /// What clients match on.
+        code: Code,
+        /// The reason, for people.
+        detail: String,
+    },
+    /// Fields of the request are not acceptable; all of them are named.
+    #[error("invalid fields")]
+    Invalid(Vec<FieldError>),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// A fault of ours.
+    #[error(transparent)]
+    Internal(#[from] anyhow::Error),
+}
+
+/// A field that is not acceptable, and what was expected of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The field's name in the body or the query, dotted where it is inside another.
+    pub field: String,
+    /// What was expected, for people.
+    pub message: String,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $title:literal;)*) => {
+        /// The stable code of a failure, which clients match on.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Code {
+            /// The code on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The HTTP status it is answered with.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+
+            /// What it is called, for people.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is not JSON.
+    MalformedJson = "malformed_json", BAD_REQUEST, "Malformed JSON";
+    /// The request cannot be understood.
+    BadRequest = "bad_request", BAD_REQUEST, "Bad request";
+    /// No token, or one that is not ours, was tampered with or has expired.
+    TokenInvalid = "token_invalid", UNAUTHORIZED, "Not signed in";
+    /// The session of the token has ended, or its user was removed.
+    SessionEnded = "session_ended", UNAUTHORIZED, "The session has ended";
+    /// Email or password is wrong.
+    CredentialsInvalid = "credentials_invalid", UNAUTHORIZED, "Wrong email or password";
+    /// The refresh token is unknown, expired or was replaced.
+    RefreshTokenInvalid = "refresh_token_invalid", UNAUTHORIZED, "The refresh token is not valid";
+    /// The refresh token was used before; its session has ended.
+    RefreshTokenReused = "refresh_token_reused", UNAUTHORIZED, "The refresh token was used before";
+    /// The caller's role does not allow this.
+    RoleForbidden = "role_forbidden", FORBIDDEN, "Not allowed for this role";
+    /// The account is in no organisation, or not in the one asked for.
+    NoMembership = "no_membership", FORBIDDEN, "No membership";
+    /// The plan's seats are taken.
+    MemberLimitReached = "member_limit_reached", FORBIDDEN, "Member limit reached";
+    /// Organisations are made by platform administrators only.
+    RegistrationClosed = "registration_closed", FORBIDDEN, "Registration is closed";
+    /// It does not exist, or not in the caller's organisation.
+    NotFound = "not_found", NOT_FOUND, "Not found";
+    /// The invite token names no invite that stands.
+    InviteInvalid = "invite_invalid", NOT_FOUND, "The invite is not valid";
+    /// The path does not take this method.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed";
+    /// An account with this email exists.
+    EmailTaken = "email_taken", CONFLICT, "The email is taken";
+    /// The person is a member already.
+    AlreadyMember = "already_member", CONFLICT, "Already a member";
+    /// The invite was used before.
+    InviteUsed = "invite_used", CONFLICT, "The invite was used";
+    /// The organisation has that plan already.
+    PlanUnchanged = "plan_unchanged", CONFLICT, "The plan is unchanged";
+    /// The organisation would be left without an admin.
+    LastAdmin = "last_admin", CONFLICT, "The last admin";
+    /// The invite has expired.
+    InviteExpired = "invite_expired", GONE, "The invite has expired";
+    /// The body is larger than the server takes.
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
+    /// The body is not declared as JSON.
+    NotJson = "not_json", UNSUPPORTED_MEDIA_TYPE, "Not JSON";
+    /// Fields are not acceptable.
+    ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Invalid fields";
+    /// The organisation has more waiting than its share.
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Overloaded";
+    /// The database cannot be reached now.
+    StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The database is not available";
+    /// The connection was lost while committing: it happened, or it did not.
+    OutcomeUnknown = "outcome_unknown", SERVICE_UNAVAILABLE, "The outcome is unknown";
+    /// The node does not know well enough who may enter.
+    AccessUnknown = "access_unknown", SERVICE_UNAVAILABLE, "Access cannot be checked now";
+    /// The node is shutting down.
+    Draining = "draining", SERVICE_UNAVAILABLE, "The node is going away";
+    /// A fault of ours.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
+}
+
+impl Error {
+    /// Refuses with `code`, for a reason that the sender may know.
+    pub fn refused(code: Code, detail: impl Into<String>) -> Self {
+        Self::Refused {
+            code,
+            detail: detail.into(),
+        }
+    }
+
+    /// Refuses one field.
+    pub fn invalid(field: &str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError {
+            field: field.to_owned(),
+            message: message.into(),
+        }])
+    }
+
+    /// What does not exist, as far as this caller may know.
+    pub fn not_found(what: &str) -> Self {
+        Self::refused(Code::NotFound, format!("There is no such {what}."))
+    }
+
+    /// What clients match on.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Refused { code, .. } => *code,
+            Self::Invalid(_) => Code::ValidationFailed,
+            Self::Database(DbError::OutcomeUnknown(_)) => Code::OutcomeUnknown,
+            Self::Database(error) if error.is_unavailable() => Code::StoreUnavailable,
+            Self::Database(_) | Self::Internal(_) => Code::Internal,
+        }
+    }
+
+    fn detail(&self) -> String {
+        match (self, self.code()) {
+            (Self::Refused { detail, .. }, _) => detail.clone(),
+            (Self::Invalid(fields), _) => {
+                let names: Vec<&str> = fields.iter().map(|field| field.field.as_str()).collect();
+                format!("Not acceptable: {}.", names.join(", "))
+            }
+            (_, Code::OutcomeUnknown) => {
+                "The connection to the database was lost while this was stored. It may have happened: look \
+                 before you repeat it."
+                    .to_owned()
+            }
+            (_, Code::StoreUnavailable) => {
+                "The database cannot be reached now. Try again shortly.".to_owned()
+            }
+            _ => "Something went wrong on our side. Quote the request id when you report it.".to_owned(),
+        }
+    }
+
+    /// Logs what the sender is not told.
+    fn log(&self) {
+        match self {
+            Self::Refused { .. } | Self::Invalid(_) => {}
+            Self::Database(error) if error.is_unavailable() => {
+                tracing::warn!(error = %error, "the database is not available to a request");
+            }
+            Self::Database(error) => tracing::error!(error = %error, "a request failed in the database"),
+            Self::Internal(error) => tracing::error!(error = format!("{error:#}"), "a request failed"),
+        }
+    }
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(DbError::Query(error))
+    }
+}
+
+/// The body of every failure (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// Always `about:blank`: `code` says which problem it is.
+    #[serde(rename = "type")]
+    #[schema(example = "about:blank")]
+    kind: &'static str,
+    /// What the problem is called, for people.
+    #[schema(example = "Member limit reached")]
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 403)]
+    status: u16,
+    /// What exactly is wrong, for people.
+    detail: String,
+    /// What clients match on; it does not change.
+    #[schema(example = "member_limit_reached")]
+    code: &'static str,
+    /// The id of the request, as in the header `x-request-id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    /// The fields that are not acceptable, where that is the problem.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        self.log();
+        let code = self.code();
+        let status = code.status();
+        let problem = Problem {
+            kind: "about:blank",
+            title: code.title(),
+            status: status.as_u16(),
+            detail: self.detail(),
+            code: code.as_str(),
+            request_id: crate::http::request_id::current(),
+            errors: match self {
+                Self::Invalid(fields) => fields,
+                Self::Refused { .. } | Self::Database(_) | Self::Internal(_) => Vec::new(),
+            },
+        };
+        let mut response = (status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,2 @@
+//! What every route shares.
+pub mod request_id;

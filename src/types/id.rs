@@ -1,0 +1,119 @@
+//! One newtype for each entity's id, so that the compiler keeps them apart.
+
+use std::fmt;
+use std::io::Write as _;
+use std::str::FromStr;
+
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::Binary;
+use diesel::sqlite::Sqlite;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::sql::Id;
+
+macro_rules! id {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, FromSqlRow, AsExpression,
+            utoipa::ToSchema,
+        )]
+        #[diesel(sql_type = Id)]
+        #[serde(transparent)]
+        #[schema(value_type = String, format = Uuid)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new id, ordered by the time it was made (UUIDv7, RFC 9562).
+            #[expect(clippy::new_without_default, reason = "every id is another; a default would not be")]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            /// The id as a bare UUID, for storing it beside ids of other kinds.
+            pub const fn as_uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::try_parse(text).map(Self)
+            }
+        }
+
+        impl ToSql<Id, Pg> for $name {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+                out.write_all(self.0.as_bytes())?;
+                Ok(IsNull::No)
+            }
+        }
+
+        impl ToSql<Id, Sqlite> for $name {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+                out.set_value(self.0.as_bytes().to_vec());
+                Ok(IsNull::No)
+            }
+        }
+
+        impl FromSql<Id, Pg> for $name {
+            fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+                Ok(Self(Uuid::from_slice(value.as_bytes())?))
+            }
+        }
+
+        impl FromSql<Id, Sqlite> for $name {
+            fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+                let bytes = <Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(value)?;
+                Ok(Self(Uuid::from_slice(&bytes)?))
+            }
+        }
+    )*};
+}
+
+id! {
+    /// An account: one person, one email, one password, in the directory.
+    AccountId;
+    /// An activity of an organisation's log.
+    ActivityId;
+    /// One open socket or stream.
+    ConnectionId;
+    /// Names one life of an organisation's log: it changes when the log is replaced by another.
+    EpochId;
+    /// An invite to an organisation.
+    InviteId;
+    /// An organisation, which is a tenant.
+    OrgId;
+    /// A sign-in of a user to one organisation.
+    SessionId;
+    /// Whatever an activity was done to; the log does not say of which kind it is.
+    TargetId;
+    /// One access token (`jti`).
+    TokenId;
+    /// A user: an account's membership in one organisation.
+    UserId;
+}

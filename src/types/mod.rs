@@ -1,0 +1,21 @@
+//! The vocabulary that every layer shares: ids, sequence numbers, time, roles, parsed text and the
+//! entries of the log. Nothing here performs I/O; a value is valid because it exists.
+
+mod audience;
+mod entry;
+mod id;
+mod seq;
+pub mod sql;
+mod text;
+mod time;
+
+pub use audience::{Audience, Role};
+pub use entry::{AccessEffect, Actor, LogEntry, Named};
+pub use id::{
+    AccountId, ActivityId, ConnectionId, EpochId, InviteId, OrgId, SessionId, TargetId, TokenId, UserId,
+};
+pub use seq::Seq;
+pub use text::{
+    Email, InvalidText, Message, NewPassword, OrganisationName, Password, PersonName, PlanCode, Slug,
+};
+pub use time::{Clock, Timestamp};
