@@ -1,6 +1,21 @@
 //! Roomcast: a self-hosted, multi-tenant, real-time notification hub.
+//!
+//! Every action is written to the organisation's activity log first; the log is then what members see
+//! live, replay after a reconnect, read as a feed and audit. Features append to the log and know nothing
+//! of sockets; the hub follows the log and knows nothing of features.
+
 pub mod activity;
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod config;
 pub mod db;
 pub mod error;
 pub mod http;
+pub mod hub;
+pub mod openapi;
+pub mod operations;
+pub mod router;
+pub mod server;
+pub mod telemetry;
 pub mod types;

@@ -1,1 +1,15 @@
-fn main() {}
+//! The `roomcast` program: reads the settings and calls the library.
+
+use clap::Parser as _;
+use roomcast::cli::Cli;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    // A file that is not there is no error; one that cannot be read is.
+    if let Err(error) = dotenvy::dotenv()
+        && !error.not_found()
+    {
+        anyhow::bail!("cannot read .env: {error}");
+    }
+    Cli::parse().run().await
+}

@@ -9,6 +9,8 @@
 mod append;
 mod model;
 pub(crate) mod queries;
+mod writer;
 
 pub use append::{Origin, append, create_log};
 pub use model::{Activity, Head, SessionEnd, SessionStart};
+pub use writer::Writer;

@@ -1,2 +1,13 @@
-//! What every route shares.
+//! What every route shares: what handlers take from a request, how lists and failures look, and the
+//! middleware around all of them.
+
+pub mod extract;
+pub mod fields;
+pub mod log;
+pub mod middleware;
+pub mod page;
 pub mod request_id;
+
+pub use extract::{Admin, ClientInfo, Created, Member, NoContent, PathId, ValidJson, ValidQuery};
+pub use fields::{Fields, FromFields};
+pub use page::{Page, PageQuery};

@@ -1,0 +1,56 @@
+# `make` alone lists what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# rustup's folder, for a shell that was open before Rust was installed.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.PHONY: help run test check fmt migration clean need-rust
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: need-rust ## Build the hub and start it (ARGS="..." goes to it)
+	@cargo build --release --locked
+	@exec "$${CARGO_TARGET_DIR:-target}/release/roomcast" $(ARGS)
+
+test: ## Run all tests on both databases (ARGS="..." goes to cargo test)
+	@scripts/test $(ARGS)
+
+check: need-rust ## Check format, lints and documentation
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
+fmt: need-rust ## Format the code
+	cargo fmt --all
+
+# The names reach the recipe through the environment, so that the shell never reads them as code.
+migration: export NAME := $(NAME)
+migration: export STORE := $(or $(STORE),tenant)
+migration: ## Add a pair of empty migrations (NAME=add_things [STORE=central])
+	@fail() { echo "$$*" >&2; exit 1; }; \
+	[[ $$NAME =~ ^[a-z][a-z0-9_]{0,59}$$ ]] || \
+		fail 'Please name the migration in lower case, digits and underscores: make migration NAME=add_things'; \
+	[[ $$STORE == tenant || $$STORE == central ]] || fail 'STORE is "tenant" (the default) or "central".'; \
+	while version=$$(date -u +%Y-%m-%d-%H%M%S); compgen -G "migrations/*/*/$${version}_*" >/dev/null; do \
+		sleep 0.2; \
+	done; \
+	for database in sqlite postgres; do \
+		folder="migrations/$$database/$$STORE/$${version}_$$NAME"; \
+		mkdir -p "$$folder"; \
+		echo '-- Why this change, where its name does not say it.' >"$$folder/up.sql"; \
+		echo '-- Takes back what up.sql does.' >"$$folder/down.sql"; \
+		echo "$$folder/{up,down}.sql"; \
+	done
+
+clean: need-rust ## Delete what was built
+	cargo clean
+
+need-rust:
+	@command -v cargo >/dev/null && command -v cc >/dev/null || { \
+		echo 'Please install Rust (https://rustup.rs) and a C compiler (sudo apt-get install build-essential).' >&2; \
+		exit 1; \
+	}

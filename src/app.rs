@@ -1,0 +1,133 @@
+//! A running hub: its parts, and how they start and stop.
+
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::activity::Writer;
+use crate::auth::{Hasher, Tokens, keys};
+use crate::config::Config;
+use crate::db::Db;
+use crate::hub::Hub;
+use crate::types::Clock;
+use crate::{router, server, telemetry};
+
+/// The parts of a hub, shared by all its requests and sockets. Clones are cheap.
+#[derive(Clone)]
+pub struct App(Arc<Services>);
+
+/// The parts themselves.
+pub struct Services {
+    /// The settings.
+    pub config: Config,
+    /// The database.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// Makes and checks access tokens.
+    pub tokens: Tokens,
+    /// The key of refresh tokens' marks.
+    pub refresh_key: keys::RefreshKey,
+    /// Hashes passwords.
+    pub hasher: Hasher,
+    /// Appends what comes with no other change.
+    pub writer: Writer,
+    /// Delivers.
+    pub hub: Hub,
+    /// All tasks: a stop waits for them.
+    pub tasks: TaskTracker,
+    /// Cancelled when the hub stops.
+    pub stop: CancellationToken,
+    /// What `/metrics` is written from.
+    pub metrics: PrometheusHandle,
+}
+
+impl Deref for App {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.0
+    }
+}
+
+/// A hub that listens.
+pub struct Running {
+    /// Where.
+    pub addr: SocketAddr,
+    /// Its parts.
+    pub app: App,
+    writer_stop: CancellationToken,
+}
+
+impl App {
+    /// Opens the database, brings it up to date, and listens. Returns once requests are answered.
+    pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Running> {
+        config.validate()?;
+        let db = Db::open(&config.database_url(), config.database.max_connections).await?;
+        if config.database.run_migrations {
+            for name in db.migrate().await.context("migrating the database")? {
+                tracing::info!(migration = name, "migrated the database");
+            }
+        }
+        // Also refuses a database that is newer than this version.
+        db.migration_state().await?;
+        let secret = keys::signing_key(&config)?;
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        // The writer stops last: requests in flight still append.
+        let writer_stop = CancellationToken::new();
+        let writer = Writer::start(db.clone(), &tasks, writer_stop.clone());
+        let hub = Hub::start(db.clone(), clock.clone(), &config, &tasks, stop.clone());
+        db.on_commit(Arc::new(hub.clone()));
+        let address = (config.server.host, config.server.port);
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {}:{} (HOST, PORT)", address.0, address.1))?;
+        let addr = listener.local_addr().context("cannot tell where it listens")?;
+        let app = Self(Arc::new(Services {
+            tokens: Tokens::new(&secret, config.auth.access_lifetime),
+            refresh_key: keys::RefreshKey::derive(&secret),
+            hasher: Hasher::start()?,
+            metrics: telemetry::metric::install()?,
+            config,
+            db,
+            clock,
+            writer,
+            hub,
+            tasks,
+            stop,
+        }));
+        server::spawn(&app, listener, router::router(&app));
+        Ok(Running {
+            addr,
+            app,
+            writer_stop,
+        })
+    }
+}
+
+impl Running {
+    /// Stops: takes no more connections, closes the sockets, lets requests in flight finish, for at most
+    /// the drain's time.
+    pub async fn stop(self) {
+        self.app.stop.cancel();
+        let finish = async {
+            self.app.hub.closed().await;
+            self.writer_stop.cancel();
+            self.app.tasks.close();
+            self.app.tasks.wait().await;
+        };
+        if tokio::time::timeout(self.app.config.server.drain_seconds, finish)
+            .await
+            .is_err()
+        {
+            tracing::warn!("not everything finished within DRAIN_SECONDS; stopping all the same");
+            self.writer_stop.cancel();
+        }
+    }
+}

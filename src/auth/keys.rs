@@ -1,0 +1,85 @@
+//! The keys that the hub signs with.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use anyhow::{Context as _, bail};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use crate::config::Config;
+
+/// The length of a generated key.
+const KEY_BYTES: usize = 32;
+
+/// The key for access tokens: the configured one, else one that is made at first start and kept in the
+/// data folder, readable by its owner alone.
+pub fn signing_key(config: &Config) -> anyhow::Result<Vec<u8>> {
+    if let Some(secret) = &config.auth.jwt_access_secret {
+        return Ok(secret.reveal().as_bytes().to_vec());
+    }
+    let folder = &config.database.data_dir;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    let path = folder.join("signing.key");
+    let mut key = Vec::new();
+    match OpenOptions::new().read(true).open(&path) {
+        Ok(mut file) => {
+            file.read_to_end(&mut key)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            if key.len() != KEY_BYTES {
+                bail!(
+                    "{} does not hold a key of {KEY_BYTES} bytes; delete it to get a new one",
+                    path.display()
+                );
+            }
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            key = vec![0; KEY_BYTES];
+            getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+            let mut file = OpenOptions::new()
+                .create_new(true)
+                .write(true)
+                .mode(0o600)
+                .open(&path)
+                .with_context(|| format!("cannot create {}", path.display()))?;
+            file.write_all(&key)
+                .and_then(|()| file.sync_all())
+                .with_context(|| path.display().to_string())?;
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+    Ok(key)
+}
+
+/// Marks refresh tokens as ours, so that one that was rotated long ago is told from an invented one
+/// without keeping every token that ever was.
+#[derive(Clone)]
+pub struct RefreshKey(Vec<u8>);
+
+impl RefreshKey {
+    /// Derives it from the signing key, so that the two are never the same.
+    pub fn derive(signing_key: &[u8]) -> Self {
+        Self(mac(signing_key, b"roomcast refresh token v1"))
+    }
+
+    /// The mark of a token's text.
+    pub fn mark(&self, message: &[u8]) -> Vec<u8> {
+        mac(&self.0, message)
+    }
+
+    /// Whether `mark` is the mark of `message`, compared in constant time.
+    pub fn verify(&self, message: &[u8], mark: &[u8]) -> bool {
+        Hmac::<Sha256>::new_from_slice(&self.0).is_ok_and(|mut mac| {
+            mac.update(message);
+            mac.verify_slice(mark).is_ok()
+        })
+    }
+}
+
+fn mac(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    mac.update(message);
+    mac.finalize().into_bytes().to_vec()
+}

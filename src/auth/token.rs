@@ -1,0 +1,179 @@
+//! Access tokens: JWTs (RFC 7519) signed with HMAC-SHA-256, checked without a look at the database.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+use crate::types::{OrgId, Role, SessionId, Timestamp, TokenId, UserId};
+
+/// Who issues the tokens and for whom: a token of another service under the same key is none of ours.
+const ISSUER: &str = "roomcast";
+
+/// What an access token says. The role is only a hint for clients: what counts is the access view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// The user.
+    pub sub: UserId,
+    /// The organisation.
+    pub org: OrgId,
+    /// The role when the token was made.
+    pub role: Role,
+    /// The session.
+    pub sid: SessionId,
+    /// This token.
+    pub jti: TokenId,
+    /// When it was made, in seconds since the Unix epoch.
+    pub iat: i64,
+    /// When it ends, likewise.
+    pub exp: i64,
+    /// [`ISSUER`].
+    pub iss: String,
+    /// [`ISSUER`].
+    pub aud: String,
+}
+
+impl Claims {
+    /// When the token ends.
+    pub fn expires_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.exp.saturating_mul(1000))
+    }
+}
+
+/// The token is not ours, was tampered with, or has expired. Which of these is nobody's business.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the access token is missing, not valid or expired")]
+pub struct InvalidToken;
+
+/// Makes and checks access tokens.
+pub struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+    lifetime: Duration,
+}
+
+impl Tokens {
+    /// Signs with `secret`, for `lifetime`.
+    pub fn new(secret: &[u8], lifetime: Duration) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_audience(&[ISSUER]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        // Compared with the application's clock below.
+        validation.validate_exp = false;
+        Self {
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
+            validation,
+            lifetime,
+        }
+    }
+
+    /// How long a token lives.
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    /// A new token of a session.
+    pub fn issue(
+        &self,
+        org: OrgId,
+        user: UserId,
+        role: Role,
+        session: SessionId,
+        now: Timestamp,
+    ) -> anyhow::Result<String> {
+        let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX);
+        let claims = Claims {
+            sub: user,
+            org,
+            role,
+            sid: session,
+            jti: TokenId::new(),
+            iat: now.as_secs(),
+            exp: now.as_secs().saturating_add(lifetime),
+            iss: ISSUER.to_owned(),
+            aud: ISSUER.to_owned(),
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+            .context("signing an access token")
+    }
+
+    /// What a token says, if it is ours and has not expired. Whether its session still stands is for the
+    /// access view to tell.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, InvalidToken> {
+        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
+            .map_err(|_| InvalidToken)?;
+        if data.claims.exp > now.as_secs() {
+            Ok(data.claims)
+        } else {
+            Err(InvalidToken)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+    fn tokens(secret: &[u8]) -> Tokens {
+        Tokens::new(secret, Duration::from_mins(15))
+    }
+
+    fn issue(tokens: &Tokens) -> String {
+        tokens
+            .issue(OrgId::new(), UserId::new(), Role::Member, SessionId::new(), NOW)
+            .unwrap()
+    }
+
+    #[test]
+    fn a_token_is_good_until_it_ends() {
+        let tokens = tokens(b"one key of thirty-two bytes or so");
+        let token = issue(&tokens);
+        assert_eq!(tokens.verify(&token, NOW).unwrap().iat, NOW.as_secs());
+        assert!(tokens.verify(&token, NOW.plus(Duration::from_secs(899))).is_ok());
+        assert_eq!(
+            tokens.verify(&token, NOW.plus(Duration::from_secs(900))),
+            Err(InvalidToken)
+        );
+    }
+
+    #[test]
+    fn another_key_or_no_signature_is_refused() {
+        let ours = tokens(b"one key of thirty-two bytes or so");
+        let token = issue(&tokens(b"another key of thirty-two bytes!!"));
+        assert_eq!(ours.verify(&token, NOW), Err(InvalidToken));
+        let good = issue(&ours);
+        let claims = good.split('.').nth(1).unwrap();
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
+        assert_eq!(
+            ours.verify(&format!("{header}.{claims}."), NOW),
+            Err(InvalidToken)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_byte_is_refused(index in 0usize..300, byte in any::<u8>()) {
+            let tokens = tokens(b"one key of thirty-two bytes or so");
+            let token = issue(&tokens);
+            let mut bytes = token.clone().into_bytes();
+            let index = index % bytes.len();
+            prop_assume!(bytes[index] != byte);
+            bytes[index] = byte;
+            // The last character of base64 holds bits that do not count.
+            prop_assume!(index + 1 != bytes.len());
+            if let Ok(text) = String::from_utf8(bytes) {
+                prop_assert_eq!(tokens.verify(&text, NOW), Err(InvalidToken));
+            }
+        }
+    }
+}

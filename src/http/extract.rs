@@ -1,0 +1,263 @@
+//! What handlers take from a request: parsed bodies and queries, and who is asking.
+//!
+//! An extractor authorises *and* loads. A handler that names none of [`Member`] and [`Admin`] cannot
+//! reach tenant rows, because it has no organisation to open a scope with.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, RequestPartsExt as _};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::fields::{Fields, FromFields};
+use crate::activity::Origin;
+use crate::app::App;
+use crate::error::{Code, Error, Result};
+use crate::types::{Actor, OrgId, Role, SessionId, Timestamp, UserId};
+
+/// A JSON body, parsed. 415 unless declared as JSON, 413 where too large, 400 where not JSON, 422 with
+/// all fields that are not acceptable.
+#[derive(Debug)]
+pub struct ValidJson<T>(pub T);
+
+impl<T: FromFields> FromRequest<App> for ValidJson<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self> {
+        if !is_json(request.headers()) {
+            return Err(Error::refused(
+                Code::NotJson,
+                "The body must be JSON: send content-type: application/json.",
+            ));
+        }
+        let max = app.config.server.max_body_bytes;
+        let max = if max == 0 { usize::MAX } else { max };
+        let body = Limited::new(request.into_body(), max)
+            .collect()
+            .await
+            .map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    Error::refused(
+                        Code::BodyTooLarge,
+                        format!("The body may have at most {max} bytes."),
+                    )
+                } else {
+                    Error::refused(Code::BadRequest, "The body ended before it was complete.")
+                }
+            })?;
+        let value: Value = serde_json::from_slice(&body.to_bytes()).map_err(|error| {
+            Error::refused(Code::MalformedJson, format!("The body is not JSON: {error}."))
+        })?;
+        Fields::parse_json(value).map(Self)
+    }
+}
+
+/// Whether the body is declared as JSON (RFC 8259, or a type with the suffix `+json`).
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(Ok(value)) = headers.get(CONTENT_TYPE).map(|value| value.to_str()) else {
+        return false;
+    };
+    let essence = value
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// A query string, parsed. 422 with all fields that are not acceptable.
+#[derive(Debug)]
+pub struct ValidQuery<T>(pub T);
+
+impl<T: FromFields> FromRequestParts<App> for ValidQuery<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
+        let Query(pairs) = parts
+            .extract::<Query<Vec<(String, String)>>>()
+            .await
+            .map_err(|_| Error::refused(Code::BadRequest, "The query string cannot be read."))?;
+        Fields::parse_query(pairs).map(Self)
+    }
+}
+
+/// The id in a path. What is no id names nothing: 404.
+#[derive(Debug)]
+pub struct PathId<T>(pub T);
+
+impl<T> FromRequestParts<App> for PathId<T>
+where
+    T: std::str::FromStr + Send,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
+        let Path(text) = parts
+            .extract::<Path<String>>()
+            .await
+            .map_err(|_| Error::not_found("resource"))?;
+        text.parse().map(Self).map_err(|_| Error::not_found("resource"))
+    }
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Default)]
+pub struct ClientInfo {
+    /// The peer's address.
+    pub ip: Option<String>,
+    /// The user agent, cut to 512 characters.
+    pub user_agent: Option<String>,
+}
+
+impl ClientInfo {
+    /// Where a request with these parts comes from.
+    pub fn of(parts: &Parts) -> Self {
+        let agent = parts
+            .headers
+            .get(USER_AGENT)
+            .and_then(|agent| agent.to_str().ok());
+        Self {
+            ip: parts
+                .extensions
+                .get::<ConnectInfo<SocketAddr>>()
+                .map(|info| info.0.ip().to_string()),
+            user_agent: agent.map(|agent| agent.chars().take(512).collect()),
+        }
+    }
+
+    /// The origin of what `actor` does in `org`.
+    pub fn origin(&self, org: OrgId, actor: Option<Actor>, at: Timestamp) -> Origin {
+        Origin {
+            org,
+            actor,
+            ip: self.ip.clone(),
+            user_agent: self.user_agent.clone(),
+            at,
+        }
+    }
+}
+
+impl FromRequestParts<App> for ClientInfo {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
+        Ok(Self::of(parts))
+    }
+}
+
+/// Somebody who is signed in, bound to the organisation of their session. The role is what it is now.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The organisation.
+    pub org: OrgId,
+    /// The user.
+    pub user: UserId,
+    /// The session.
+    pub session: SessionId,
+    /// The user's role as this node knows it now.
+    pub role: Role,
+    /// The user's name.
+    pub name: String,
+    /// Where the request comes from.
+    pub client: ClientInfo,
+}
+
+impl Member {
+    /// The origin of what this member does.
+    pub fn origin(&self, at: Timestamp) -> Origin {
+        let actor = Actor {
+            id: self.user,
+            name: self.name.clone(),
+        };
+        self.client.origin(self.org, Some(actor), at)
+    }
+}
+
+impl FromRequestParts<App> for Member {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let token = bearer(&parts.headers).ok_or_else(|| {
+            Error::refused(
+                Code::TokenInvalid,
+                "Send an access token: Authorization: Bearer <token>.",
+            )
+        })?;
+        let claims = app.tokens.verify(token, app.clock.now()).map_err(|_| {
+            Error::refused(
+                Code::TokenInvalid,
+                "The access token is not valid or has expired: refresh it.",
+            )
+        })?;
+        super::log::record_caller(claims.org, claims.sub);
+        let admitted = app.hub.admit(claims.org, claims.sub, claims.sid).await?;
+        Ok(Self {
+            org: claims.org,
+            user: claims.sub,
+            session: claims.sid,
+            role: admitted.role,
+            name: admitted.name,
+            client: ClientInfo::of(parts),
+        })
+    }
+}
+
+/// A token from `Authorization: Bearer …` (RFC 6750).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// A [`Member`] who is an admin; others get 403.
+#[derive(Debug, Clone)]
+pub struct Admin(Member);
+
+impl std::ops::Deref for Admin {
+    type Target = Member;
+
+    fn deref(&self) -> &Member {
+        &self.0
+    }
+}
+
+impl FromRequestParts<App> for Admin {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let member = Member::from_request_parts(parts, app).await?;
+        match member.role {
+            Role::Admin => Ok(Self(member)),
+            Role::Member => Err(Error::refused(
+                Code::RoleForbidden,
+                "Only admins of the organisation may do this.",
+            )),
+        }
+    }
+}
+
+/// 201 with a JSON body.
+#[derive(Debug)]
+pub struct Created<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::CREATED, Json(self.0)).into_response()
+    }
+}
+
+/// 204.
+#[derive(Debug)]
+pub struct NoContent;
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}

@@ -1,0 +1,58 @@
+//! The middleware around every route.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use tracing::Instrument as _;
+
+use super::{log, request_id};
+use crate::app::App;
+use crate::error::Error;
+use crate::telemetry::metric;
+
+/// Gives the request its id and its span, counts it, and logs its end once.
+pub async fn observe(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id::of(request.headers());
+    let method = request.method().clone();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|route| route.as_str().to_owned());
+    let span = log::span(&id, &method, request.uri().path());
+    let answered = request_id::scope(id.clone(), next.run(request)).instrument(span.clone());
+    let mut response = answered.await;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(request_id::HEADER, value);
+    }
+    let elapsed = started.elapsed();
+    let status = response.status().as_u16();
+    span.in_scope(|| {
+        tracing::debug!(
+            http.status = status,
+            duration_ms = elapsed.as_secs_f64() * 1000.0,
+            "request answered"
+        );
+    });
+    metric::http_request(&method, route.as_deref().unwrap_or("unmatched"), status, elapsed);
+    response
+}
+
+/// Runs a request that may write on a task of its own, which a client that hangs up does not end: a
+/// transaction is never left open half way.
+pub async fn finish_writes(State(app): State<App>, request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return next.run(request).await;
+    }
+    let id = request_id::current().unwrap_or_default();
+    let work = request_id::scope(id, next.run(request)).in_current_span();
+    match app.tasks.spawn(work).await {
+        Ok(response) => response,
+        Err(error) => {
+            Error::Internal(anyhow::Error::new(error).context("a request's task ended early")).into_response()
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What operators ask: is the process up, is it ready, what does it count.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+
+use crate::app::App;
+use crate::db::MigrationState;
+
+/// How long the database may take to answer before the hub is not ready.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// `/healthz`, `/readyz` and `/metrics`.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+}
+
+/// The process is up.
+async fn healthz() -> Response {
+    Json(json!({ "status": "ok" })).into_response()
+}
+
+/// Whether it may be sent requests: the database answers, its migrations are applied, and no stop is
+/// under way.
+async fn readyz(State(app): State<App>) -> Response {
+    let state = tokio::time::timeout(DATABASE_TIMEOUT, app.db.migration_state()).await;
+    let (database, migrations) = match state {
+        Ok(Ok(MigrationState::Current)) => ("ok", "ok"),
+        Ok(Ok(MigrationState::Pending(_))) => ("ok", "migrations_pending"),
+        Ok(Err(error)) => {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "not ready: the database does not answer"
+            );
+            ("unavailable", "unknown")
+        }
+        Err(_) => ("unavailable", "unknown"),
+    };
+    let status = match (app.stop.is_cancelled(), database, migrations) {
+        (true, ..) => "draining",
+        (false, "ok", "ok") => "ready",
+        (false, "ok", migrations) => migrations,
+        (false, database, _) => database,
+    };
+    let code = if status == "ready" {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let engine = app.db.engine().name();
+    let body = json!({
+        "status": status,
+        "database": { "engine": engine, "status": database, "migrations": migrations },
+        "bus": { "kind": "in-process", "status": "ok" },
+    });
+    (code, Json(body)).into_response()
+}
+
+/// Everything counted, in Prometheus' text format.
+async fn metrics(State(app): State<App>) -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (headers, app.metrics.render()).into_response()
+}

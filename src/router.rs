@@ -1,0 +1,46 @@
+//! Every route, then the middleware around them, on one screen.
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::app::App;
+use crate::error::{Code, Error};
+use crate::http::middleware;
+use crate::{hub, operations};
+
+/// The API's routes and the document that describes them.
+fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(crate::openapi::Document::openapi())
+}
+
+/// The OpenAPI document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    api().into_openapi()
+}
+
+/// The whole service.
+pub fn router(app: &App) -> Router {
+    let (api, document) = api().split_for_parts();
+    Router::new()
+        .nest("/api/v1", api.clone())
+        .nest("/api", api)
+        .merge(hub::routes())
+        .merge(operations::routes())
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .fallback(async || Error::refused(Code::NotFound, "There is no such path."))
+        .method_not_allowed_fallback(async || {
+            Error::refused(Code::MethodNotAllowed, "The path does not take this method.")
+        })
+        .layer(from_fn_with_state(app.clone(), middleware::finish_writes))
+        .layer(CatchPanicLayer::custom(|_| {
+            axum::response::IntoResponse::into_response(Error::Internal(anyhow::anyhow!(
+                "a handler panicked"
+            )))
+        }))
+        .layer(from_fn(middleware::observe))
+        .with_state(app.clone())
+}
