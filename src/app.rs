@@ -40,7 +40,7 @@ pub struct Services {
     pub writer: Writer,
     /// Delivers.
     pub hub: Hub,
-    /// All tasks: a stop waits for them.
+    /// Connections and the requests on them: a stop waits for them first.
     pub tasks: TaskTracker,
     /// Cancelled when the hub stops.
     pub stop: CancellationToken,
@@ -62,7 +62,9 @@ pub struct Running {
     pub addr: SocketAddr,
     /// Its parts.
     pub app: App,
-    writer_stop: CancellationToken,
+    /// What requests rely on, and which therefore stops after them.
+    background: TaskTracker,
+    background_stop: CancellationToken,
 }
 
 impl App {
@@ -79,10 +81,9 @@ impl App {
         db.migration_state().await?;
         let secret = keys::signing_key(&config)?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        // The writer stops last: requests in flight still append.
-        let writer_stop = CancellationToken::new();
-        let writer = Writer::start(db.clone(), &tasks, writer_stop.clone());
-        let hub = Hub::start(db.clone(), clock.clone(), &config, &tasks, stop.clone());
+        let (background, background_stop) = (TaskTracker::new(), CancellationToken::new());
+        let writer = Writer::start(db.clone(), &background, background_stop.clone());
+        let hub = Hub::start(db.clone(), clock.clone(), &config, &background, background_stop.clone());
         db.on_commit(Arc::new(hub.clone()));
         let address = (config.server.host, config.server.port);
         let listener = TcpListener::bind(address)
@@ -103,11 +104,7 @@ impl App {
             stop,
         }));
         server::spawn(&app, listener, router::router(&app));
-        Ok(Running {
-            addr,
-            app,
-            writer_stop,
-        })
+        Ok(Running { addr, app, background, background_stop })
     }
 }
 
@@ -116,18 +113,17 @@ impl Running {
     /// the drain's time.
     pub async fn stop(self) {
         self.app.stop.cancel();
+        self.app.hub.close_all();
         let finish = async {
-            self.app.hub.closed().await;
-            self.writer_stop.cancel();
             self.app.tasks.close();
             self.app.tasks.wait().await;
+            self.background_stop.cancel();
+            self.background.close();
+            self.background.wait().await;
         };
-        if tokio::time::timeout(self.app.config.server.drain_seconds, finish)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(self.app.config.server.drain_seconds, finish).await.is_err() {
             tracing::warn!("not everything finished within DRAIN_SECONDS; stopping all the same");
-            self.writer_stop.cancel();
+            self.background_stop.cancel();
         }
     }
 }

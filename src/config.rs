@@ -37,33 +37,15 @@ pub struct Config {
 #[derive(Debug, Clone, Args)]
 pub struct ServerConfig {
     /// Address to listen on; 0.0.0.0 is every interface
-    #[arg(
-        long,
-        env = "HOST",
-        default_value = "127.0.0.1",
-        global = true,
-        help_heading = "Server"
-    )]
+    #[arg(long, env = "HOST", default_value = "127.0.0.1", global = true, help_heading = "Server")]
     pub host: IpAddr,
 
     /// Port to listen on; 0 takes a free one
-    #[arg(
-        long,
-        env = "PORT",
-        default_value_t = 3000,
-        global = true,
-        help_heading = "Server"
-    )]
+    #[arg(long, env = "PORT", default_value_t = 3000, global = true, help_heading = "Server")]
     pub port: u16,
 
     /// Largest request body, in bytes; a larger one is answered with 413. 0 is no limit
-    #[arg(
-        long,
-        env = "MAX_BODY_BYTES",
-        default_value_t = 262_144,
-        global = true,
-        help_heading = "Server"
-    )]
+    #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 262_144, global = true, help_heading = "Server")]
     pub max_body_bytes: usize,
 
     /// Seconds that a stop may take: sockets are closed, requests in flight finish
@@ -86,13 +68,7 @@ pub struct DatabaseConfig {
     pub data_dir: PathBuf,
 
     /// postgres://… or sqlite:PATH; unset is SQLite in the data folder
-    #[arg(
-        long,
-        env = "DATABASE_URL",
-        global = true,
-        help_heading = "Database",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "DATABASE_URL", global = true, help_heading = "Database", hide_env_values = true)]
     pub database_url: Option<DatabaseUrl>,
 
     /// Most connections to PostgreSQL, from 2
@@ -106,13 +82,7 @@ pub struct DatabaseConfig {
     pub run_migrations: bool,
 
     /// Redis, which connects several hubs on one PostgreSQL
-    #[arg(
-        long,
-        env = "REDIS_URL",
-        global = true,
-        help_heading = "Database",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "REDIS_URL", global = true, help_heading = "Database", hide_env_values = true)]
     pub redis_url: Option<Secret>,
 }
 
@@ -121,13 +91,7 @@ pub struct DatabaseConfig {
 pub struct AuthConfig {
     /// Key that signs access tokens, at least 32 bytes; generated and kept in the data folder on SQLite,
     /// required on PostgreSQL
-    #[arg(
-        long,
-        env = "JWT_ACCESS_SECRET",
-        global = true,
-        help_heading = "Access",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "JWT_ACCESS_SECRET", global = true, help_heading = "Access", hide_env_values = true)]
     pub jwt_access_secret: Option<Secret>,
 
     /// Lifetime of an access token, such as 15m
@@ -190,13 +154,7 @@ pub struct TelemetryConfig {
     pub log_format: LogFormat,
 
     /// Which log lines: a level, or directives such as info,roomcast=debug
-    #[arg(
-        long,
-        env = "RUST_LOG",
-        default_value = "info",
-        global = true,
-        help_heading = "Logs"
-    )]
+    #[arg(long, env = "RUST_LOG", default_value = "info", global = true, help_heading = "Logs")]
     pub log: String,
 }
 
@@ -235,9 +193,7 @@ impl FromStr for Secret {
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds: u32 = text
-        .parse()
-        .map_err(|_| "must be a whole number of seconds".to_owned())?;
+    let seconds: u32 = text.parse().map_err(|_| "must be a whole number of seconds".to_owned())?;
     Ok(Duration::from_secs(seconds.into()))
 }
 
@@ -335,10 +291,7 @@ mod tests {
         refused(&["--jwt-access-secret", "short"], "JWT_ACCESS_SECRET");
         refused(&["--database-url", "mysql://h/d"], "postgres://");
         refused(&["--access-lifetime", "0s"], "365d");
-        assert_eq!(
-            validate(&["--database-url", "postgres://h/d", "--jwt-access-secret", KEY]),
-            Ok(())
-        );
+        assert_eq!(validate(&["--database-url", "postgres://h/d", "--jwt-access-secret", KEY]), Ok(()));
     }
 
     #[test]

@@ -136,18 +136,12 @@ codes! {
 impl Error {
     /// Refuses with `code`, for a reason that the sender may know.
     pub fn refused(code: Code, detail: impl Into<String>) -> Self {
-        Self::Refused {
-            code,
-            detail: detail.into(),
-        }
+        Self::Refused { code, detail: detail.into() }
     }
 
     /// Refuses one field.
     pub fn invalid(field: &str, message: impl Into<String>) -> Self {
-        Self::Invalid(vec![FieldError {
-            field: field.to_owned(),
-            message: message.into(),
-        }])
+        Self::Invalid(vec![FieldError { field: field.to_owned(), message: message.into() }])
     }
 
     /// What does not exist, as far as this caller may know.
@@ -250,10 +244,7 @@ impl IntoResponse for Error {
         };
         let mut response = (status, Json(problem)).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }

@@ -36,10 +36,7 @@ async fn readyz(State(app): State<App>) -> Response {
         Ok(Ok(MigrationState::Current)) => ("ok", "ok"),
         Ok(Ok(MigrationState::Pending(_))) => ("ok", "migrations_pending"),
         Ok(Err(error)) => {
-            tracing::warn!(
-                error = format!("{error:#}"),
-                "not ready: the database does not answer"
-            );
+            tracing::warn!(error = format!("{error:#}"), "not ready: the database does not answer");
             ("unavailable", "unknown")
         }
         Err(_) => ("unavailable", "unknown"),
@@ -50,11 +47,7 @@ async fn readyz(State(app): State<App>) -> Response {
         (false, "ok", migrations) => migrations,
         (false, database, _) => database,
     };
-    let code = if status == "ready" {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let code = if status == "ready" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let engine = app.db.engine().name();
     let body = json!({
         "status": status,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use bytes::Bytes;
 use diesel::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -208,15 +208,11 @@ impl Activity {
             Self::UserJoined { user, name, .. }
             | Self::UserUpdated { user, name }
             | Self::UserRemoved { user, name, .. }
-            | Self::UserRoleChanged { user, name, .. } => Some(Named {
-                id: user.as_uuid(),
-                name: name.to_string(),
-            }),
+            | Self::UserRoleChanged { user, name, .. } => {
+                Some(Named { id: user.as_uuid(), name: name.to_string() })
+            }
             Self::UserInvited { invite, email, .. } | Self::InviteRevoked { invite, email, .. } => {
-                Some(Named {
-                    id: invite.as_uuid(),
-                    name: email.to_string(),
-                })
+                Some(Named { id: invite.as_uuid(), name: email.to_string() })
             }
             Self::OrganisationCreated { .. }
             | Self::OrganisationUpdated { .. }
@@ -234,12 +230,7 @@ impl Activity {
         match self {
             Self::OrganisationCreated { name } => json!({ "name": name }),
             Self::OrganisationUpdated { name } => json!({ "changes": { "name": name } }),
-            Self::UserJoined {
-                user,
-                name,
-                email,
-                role,
-            } => {
+            Self::UserJoined { user, name, email, role } => {
                 json!({ "userId": user, "name": name, "email": email, "role": role })
             }
             Self::UserUpdated { user, name } => json!({ "userId": user, "changes": { "name": name } }),
@@ -248,18 +239,10 @@ impl Activity {
             Self::UserInvited { invite, email, role } | Self::InviteRevoked { invite, email, role } => {
                 json!({ "inviteId": invite, "email": email, "role": role })
             }
-            Self::SessionStarted {
-                user,
-                session,
-                reason,
-            } => {
+            Self::SessionStarted { user, session, reason } => {
                 json!({ "userId": user, "sessionId": session, "reason": reason })
             }
-            Self::SessionEnded {
-                user,
-                session,
-                reason,
-            } => {
+            Self::SessionEnded { user, session, reason } => {
                 json!({ "userId": user, "sessionId": session, "reason": reason })
             }
             Self::PasswordChanged { user, session } => {
@@ -270,10 +253,7 @@ impl Activity {
             Self::BroadcastMessage { message, data, .. } => {
                 let mut payload = Map::new();
                 payload.insert("message".into(), message.as_str().into());
-                payload.insert(
-                    "sentBy".into(),
-                    json!(origin.actor.as_ref().map(|actor| actor.id)),
-                );
+                payload.insert("sentBy".into(), json!(origin.actor.as_ref().map(|actor| actor.id)));
                 payload.insert("sentAt".into(), json!(at));
                 if let Some(data) = data {
                     payload.insert("data".into(), Value::Object(data.clone()));
@@ -291,74 +271,63 @@ const USER_REMOVED: &str = "USER_REMOVED";
 pub(crate) const USER_ROLE_CHANGED: &str = "USER_ROLE_CHANGED";
 const SESSION_ENDED: &str = "SESSION_ENDED";
 
+/// The payload of a [`USER_ROLE_CHANGED`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RoleChange {
+    pub(crate) user_id: UserId,
+    pub(crate) from: Role,
+    pub(crate) to: Role,
+}
+
 /// What an entry of type `kind` changes about access, as its payload says.
 fn access_effect(kind: &str, payload: &str) -> anyhow::Result<Option<AccessEffect>> {
-    #[derive(serde::Deserialize)]
+    #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Joined {
         user_id: UserId,
         name: String,
         role: Role,
     }
-    #[derive(serde::Deserialize)]
+    #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Removed {
         user_id: UserId,
     }
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct RoleChanged {
-        user_id: UserId,
-        to: Role,
-    }
-    #[derive(serde::Deserialize)]
+    #[derive(Deserialize)]
     struct Changes {
         name: String,
     }
-    #[derive(serde::Deserialize)]
+    #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Updated {
         user_id: UserId,
         changes: Changes,
     }
-    #[derive(serde::Deserialize)]
+    #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Ended {
         session_id: SessionId,
     }
-    fn parse<'a, T: serde::Deserialize<'a>>(kind: &str, payload: &'a str) -> anyhow::Result<T> {
+    fn parse<'a, T: Deserialize<'a>>(kind: &str, payload: &'a str) -> anyhow::Result<T> {
         serde_json::from_str(payload).with_context(|| format!("the payload of a {kind} in the log"))
     }
 
     Ok(Some(match kind {
         USER_JOINED => {
             let Joined { user_id, name, role } = parse(kind, payload)?;
-            AccessEffect::UserJoined {
-                user: user_id,
-                name,
-                role,
-            }
+            AccessEffect::UserJoined { user: user_id, name, role }
         }
-        USER_REMOVED => AccessEffect::UserRemoved {
-            user: parse::<Removed>(kind, payload)?.user_id,
-        },
+        USER_REMOVED => AccessEffect::UserRemoved { user: parse::<Removed>(kind, payload)?.user_id },
         USER_ROLE_CHANGED => {
-            let RoleChanged { user_id, to } = parse(kind, payload)?;
-            AccessEffect::RoleChanged {
-                user: user_id,
-                role: to,
-            }
+            let RoleChange { user_id, to, .. } = parse(kind, payload)?;
+            AccessEffect::RoleChanged { user: user_id, role: to }
         }
         USER_UPDATED => {
             let Updated { user_id, changes } = parse(kind, payload)?;
-            AccessEffect::UserRenamed {
-                user: user_id,
-                name: changes.name,
-            }
+            AccessEffect::UserRenamed { user: user_id, name: changes.name }
         }
-        SESSION_ENDED => AccessEffect::SessionEnded {
-            session: parse::<Ended>(kind, payload)?.session_id,
-        },
+        SESSION_ENDED => AccessEffect::SessionEnded { session: parse::<Ended>(kind, payload)?.session_id },
         _ => return Ok(None),
     }))
 }
@@ -482,14 +451,8 @@ impl ActivityRow {
             kind: &self.kind,
             seq: self.seq,
             id: self.id,
-            actor: actor.map(|(id, name)| WireNamed {
-                id: id.as_uuid(),
-                name,
-            }),
-            target: target.map(|(id, name)| WireNamed {
-                id: id.as_uuid(),
-                name,
-            }),
+            actor: actor.map(|(id, name)| WireNamed { id: id.as_uuid(), name }),
+            target: target.map(|(id, name)| WireNamed { id: id.as_uuid(), name }),
             payload: serde_json::from_str(&self.payload).context("a payload in the log is not JSON")?,
             created_at: self.created_at,
         };

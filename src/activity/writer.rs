@@ -19,7 +19,6 @@ impl Writer {
     }
     /// Appends; returns once committed.
     pub async fn append(&self, origin: Origin, activity: Activity) -> Result<Arc<LogEntry>> {
-        transaction!(self.db.org(origin.org), |tx| super::append(tx, &origin, activity)
-            .await)
+        transaction!(self.db.org(origin.org), |tx| super::append(tx, &origin, activity).await)
     }
 }

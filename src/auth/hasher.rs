@@ -45,10 +45,7 @@ impl Hasher {
                 })
                 .context("starting a thread for hashing")?;
         }
-        Ok(Self {
-            jobs,
-            decoy: hash("")?.into(),
-        })
+        Ok(Self { jobs, decoy: hash("")?.into() })
     }
 
     /// The hash of a password, with its salt and parameters, to be stored.
@@ -84,16 +81,12 @@ fn run(job: Job) {
 
 fn hash(password: &str) -> anyhow::Result<String> {
     let hash = Argon2::default().hash_password(password.as_bytes());
-    Ok(hash
-        .map_err(|error| anyhow::anyhow!("hashing a password: {error}"))?
-        .to_string())
+    Ok(hash.map_err(|error| anyhow::anyhow!("hashing a password: {error}"))?.to_string())
 }
 
 fn verify(password: &str, stored: &str) -> anyhow::Result<bool> {
     let stored = PasswordHash::new(stored).map_err(|error| anyhow::anyhow!("a stored hash: {error}"))?;
-    Ok(Argon2::default()
-        .verify_password(password.as_bytes(), &stored)
-        .is_ok())
+    Ok(Argon2::default().verify_password(password.as_bytes(), &stored).is_ok())
 }
 
 #[cfg(test)]
@@ -109,18 +102,8 @@ mod tests {
         let hasher = Hasher::start().unwrap();
         let stored = hasher.hash(password("correct horse")).await.unwrap();
         assert!(stored.starts_with("$argon2id$"));
-        assert!(
-            hasher
-                .verify(password("correct horse"), Some(stored.clone()))
-                .await
-                .unwrap()
-        );
-        assert!(
-            !hasher
-                .verify(password("wrong horse"), Some(stored))
-                .await
-                .unwrap()
-        );
+        assert!(hasher.verify(password("correct horse"), Some(stored.clone())).await.unwrap());
+        assert!(!hasher.verify(password("wrong horse"), Some(stored)).await.unwrap());
         assert!(!hasher.verify(password("correct horse"), None).await.unwrap());
     }
 }

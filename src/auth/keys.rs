@@ -26,8 +26,7 @@ pub fn signing_key(config: &Config) -> anyhow::Result<Vec<u8>> {
     let mut key = Vec::new();
     match OpenOptions::new().read(true).open(&path) {
         Ok(mut file) => {
-            file.read_to_end(&mut key)
-                .with_context(|| format!("cannot read {}", path.display()))?;
+            file.read_to_end(&mut key).with_context(|| format!("cannot read {}", path.display()))?;
             if key.len() != KEY_BYTES {
                 bail!(
                     "{} does not hold a key of {KEY_BYTES} bytes; delete it to get a new one",

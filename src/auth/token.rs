@@ -106,11 +106,7 @@ impl Tokens {
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, InvalidToken> {
         let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|_| InvalidToken)?;
-        if data.claims.exp > now.as_secs() {
-            Ok(data.claims)
-        } else {
-            Err(InvalidToken)
-        }
+        if data.claims.exp > now.as_secs() { Ok(data.claims) } else { Err(InvalidToken) }
     }
 }
 
@@ -129,9 +125,7 @@ mod tests {
     }
 
     fn issue(tokens: &Tokens) -> String {
-        tokens
-            .issue(OrgId::new(), UserId::new(), Role::Member, SessionId::new(), NOW)
-            .unwrap()
+        tokens.issue(OrgId::new(), UserId::new(), Role::Member, SessionId::new(), NOW).unwrap()
     }
 
     #[test]
@@ -140,10 +134,7 @@ mod tests {
         let token = issue(&tokens);
         assert_eq!(tokens.verify(&token, NOW).unwrap().iat, NOW.as_secs());
         assert!(tokens.verify(&token, NOW.plus(Duration::from_secs(899))).is_ok());
-        assert_eq!(
-            tokens.verify(&token, NOW.plus(Duration::from_secs(900))),
-            Err(InvalidToken)
-        );
+        assert_eq!(tokens.verify(&token, NOW.plus(Duration::from_secs(900))), Err(InvalidToken));
     }
 
     #[test]
@@ -154,10 +145,7 @@ mod tests {
         let good = issue(&ours);
         let claims = good.split('.').nth(1).unwrap();
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
-        assert_eq!(
-            ours.verify(&format!("{header}.{claims}."), NOW),
-            Err(InvalidToken)
-        );
+        assert_eq!(ours.verify(&format!("{header}.{claims}."), NOW), Err(InvalidToken));
     }
 
     proptest! {

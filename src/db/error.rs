@@ -65,10 +65,8 @@ fn is_unavailable(error: &QueryError) -> bool {
 pub(super) fn commit_outcome_is_unknown(error: &QueryError) -> bool {
     match error {
         QueryError::DatabaseError(kind, information) => {
-            matches!(
-                kind,
-                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand
-            ) || information.message().contains("connection closed")
+            matches!(kind, DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand)
+                || information.message().contains("connection closed")
                 || information.message().contains("terminating connection")
         }
         _ => false,

@@ -42,8 +42,7 @@ pub(super) async fn run(db: &Db) -> anyhow::Result<Vec<String>> {
             let mut conn = postgres.connect_for_migrations().await?;
             let lock = format!("SELECT pg_advisory_lock({ADVISORY_LOCK})");
             // Another node may be at it; its migrations may take longer than a request may wait.
-            conn.batch_execute(&format!("SET lock_timeout TO 0; {lock}"))
-                .await?;
+            conn.batch_execute(&format!("SET lock_timeout TO 0; {lock}")).await?;
             let mut applied = Vec::new();
             for (schema, migrations) in POSTGRES_SETS {
                 let enter = format!("CREATE SCHEMA IF NOT EXISTS {schema}; SET search_path TO {schema}");
@@ -76,13 +75,10 @@ pub(super) async fn state(db: &Db) -> anyhow::Result<MigrationState> {
             let mut pending = Vec::new();
             for (schema, migrations) in POSTGRES_SETS {
                 if !postgres_schema_exists(&mut conn, schema).await? {
-                    pending.extend(names(
-                        &MigrationSource::<Pg>::migrations(migrations).map_err(boxed)?,
-                    ));
+                    pending.extend(names(&MigrationSource::<Pg>::migrations(migrations).map_err(boxed)?));
                     continue;
                 }
-                conn.batch_execute(&format!("SET search_path TO {schema}"))
-                    .await?;
+                conn.batch_execute(&format!("SET search_path TO {schema}")).await?;
                 let mut harness = AsyncMigrationHarness::new(conn);
                 let found = pending_set::<Pg, _>(&mut harness, &[migrations]);
                 conn = harness.into_inner();
@@ -100,11 +96,7 @@ pub(super) async fn state(db: &Db) -> anyhow::Result<MigrationState> {
             .await?
         }
     };
-    Ok(if pending.is_empty() {
-        MigrationState::Current
-    } else {
-        MigrationState::Pending(pending)
-    })
+    Ok(if pending.is_empty() { MigrationState::Current } else { MigrationState::Pending(pending) })
 }
 
 async fn postgres_schema_exists(conn: &mut AsyncPgConnection, schema: &str) -> anyhow::Result<bool> {
@@ -116,9 +108,7 @@ async fn postgres_schema_exists(conn: &mut AsyncPgConnection, schema: &str) -> a
 
     let query = sql_query("SELECT to_regclass($1 || '.__diesel_schema_migrations') IS NOT NULL AS found")
         .bind::<sql_types::Text, _>(schema);
-    Ok(diesel_async::RunQueryDsl::get_result::<Found>(query, conn)
-        .await?
-        .found)
+    Ok(diesel_async::RunQueryDsl::get_result::<Found>(query, conn).await?.found)
 }
 
 fn run_set<DB, H>(harness: &mut H, sets: &[&EmbeddedMigrations]) -> anyhow::Result<Vec<String>>
@@ -130,10 +120,7 @@ where
     let mut applied = Vec::new();
     for migration in pending_set(harness, sets)? {
         let name = migration.name().to_string();
-        harness
-            .run_migration(&*migration)
-            .map_err(boxed)
-            .with_context(|| format!("migration {name}"))?;
+        harness.run_migration(&*migration).map_err(boxed).with_context(|| format!("migration {name}"))?;
         applied.push(name);
     }
     Ok(applied)
@@ -172,10 +159,7 @@ fn names<DB>(migrations: &[Box<dyn Migration<DB>>]) -> Vec<String>
 where
     DB: diesel::backend::Backend,
 {
-    migrations
-        .iter()
-        .map(|migration| migration.name().to_string())
-        .collect()
+    migrations.iter().map(|migration| migration.name().to_string()).collect()
 }
 
 fn check_foreign_keys(conn: &mut diesel::SqliteConnection) -> anyhow::Result<()> {
@@ -187,10 +171,7 @@ fn check_foreign_keys(conn: &mut diesel::SqliteConnection) -> anyhow::Result<()>
 
     let broken: Vec<Violation> = sql_query("PRAGMA foreign_key_check").load(conn)?;
     if let Some(violation) = broken.first() {
-        bail!(
-            "after the migrations, rows of the table {} refer to rows that do not exist",
-            violation.table
-        );
+        bail!("after the migrations, rows of the table {} refer to rows that do not exist", violation.table);
     }
     Ok(())
 }
@@ -198,10 +179,7 @@ fn check_foreign_keys(conn: &mut diesel::SqliteConnection) -> anyhow::Result<()>
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "awaited right here, it does not outlive its caller"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "awaited right here, it does not outlive its caller")]
     tokio::task::spawn_blocking(work).await?
 }
 

@@ -81,12 +81,7 @@ impl Db {
                     .with_context(|| format!("cannot open the SQLite database {}", path.display()))?,
             ),
         };
-        Ok(Self {
-            inner: Arc::new(Inner {
-                pools,
-                sink: OnceLock::new(),
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { pools, sink: OnceLock::new() }) })
     }
 
     /// Which database this is.

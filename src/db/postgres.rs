@@ -53,11 +53,7 @@ impl Postgres {
     }
 
     pub(super) async fn lease(&self) -> Result<PgConn, DbError> {
-        let object = self
-            .pool
-            .get()
-            .await
-            .map_err(|error| DbError::Unreachable(error.to_string()))?;
+        let object = self.pool.get().await.map_err(|error| DbError::Unreachable(error.to_string()))?;
         Ok(PgConn::new(object))
     }
 
@@ -78,9 +74,8 @@ async fn wait_until_up(config: &PostgresConfig) -> anyhow::Result<()> {
         };
         let server = config.server();
         // 57P03: it is starting up. Every other answer of a server will be the same in a second.
-        let refused = error
-            .code()
-            .is_some_and(|code| *code != tokio_postgres::error::SqlState::CANNOT_CONNECT_NOW);
+        let refused =
+            error.code().is_some_and(|code| *code != tokio_postgres::error::SqlState::CANNOT_CONNECT_NOW);
         if refused || started.elapsed() >= START_TIMEOUT {
             return Err(error).with_context(|| {
                 if refused {
@@ -113,8 +108,6 @@ async fn connect(config: &PostgresConfig) -> ConnectionResult<AsyncPgConnection>
     let bad = |error: &tokio_postgres::Error| ConnectionError::BadConnection(cause(error));
     let (client, connection) = config.connect().await.map_err(|error| bad(&error))?;
     let mut conn = AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
-    conn.batch_execute(SETTINGS)
-        .await
-        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    conn.batch_execute(SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(conn)
 }

@@ -49,21 +49,12 @@ impl Scope {
             (Pools::Sqlite(sqlite), Mode::Read) => Conn::Sqlite(sqlite.lease_reader().await?),
             (Pools::Sqlite(sqlite), Mode::Write) => Conn::Sqlite(sqlite.lease_writer().await?),
         };
-        let mut tx = Tx {
-            conn,
-            appended: Vec::new(),
-            db: self.db,
-            state: State::Open,
-        };
+        let mut tx = Tx { conn, appended: Vec::new(), db: self.db, state: State::Open };
         match &mut tx.conn {
             Conn::Postgres(conn) => conn.batch_execute(&postgres_opening(&self.orgs, mode)).await?,
             Conn::Sqlite(conn) => {
                 // A deferred transaction that reads first fails at once when it wants to write.
-                let begin = if mode == Mode::Read {
-                    "BEGIN DEFERRED"
-                } else {
-                    "BEGIN IMMEDIATE"
-                };
+                let begin = if mode == Mode::Read { "BEGIN DEFERRED" } else { "BEGIN IMMEDIATE" };
                 conn.batch_execute(begin).await?;
             }
         }
@@ -73,16 +64,8 @@ impl Scope {
 
 /// The statements that open a scope on PostgreSQL, sent as one message. Only ids are written into it.
 fn postgres_opening(orgs: &[OrgId], mode: Mode) -> String {
-    let begin = if mode == Mode::Read {
-        "ISOLATION LEVEL REPEATABLE READ READ ONLY"
-    } else {
-        ""
-    };
-    let path = if orgs.is_empty() {
-        "central"
-    } else {
-        "shared, central"
-    };
+    let begin = if mode == Mode::Read { "ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "" };
+    let path = if orgs.is_empty() { "central" } else { "shared, central" };
     let mut sql = format!("BEGIN {begin}; SET LOCAL search_path TO {path}; SET LOCAL roomcast.orgs TO '{{");
     for (index, org) in orgs.iter().enumerate() {
         let comma = if index == 0 { "" } else { "," };

@@ -48,10 +48,7 @@ impl Sqlite {
                 .with_context(|| format!("cannot create the folder {}", folder.display()))?;
         }
         let lock = lock(path)?;
-        let url = path
-            .to_str()
-            .context("the path of the database must be UTF-8")?
-            .to_owned();
+        let url = path.to_str().context("the path of the database must be UTF-8")?.to_owned();
         let writer = connect(url.clone()).await?;
         let mut config = ManagerConfig::default();
         config.custom_setup = Box::new(|url| connect(url.to_owned()).boxed());
@@ -61,12 +58,7 @@ impl Sqlite {
             .wait_timeout(Some(LEASE_TIMEOUT))
             .runtime(deadpool::Runtime::Tokio1)
             .build()?;
-        Ok(Self {
-            path: path.to_owned(),
-            readers,
-            writer: Arc::new(Mutex::new(Some(writer))),
-            _lock: lock,
-        })
+        Ok(Self { path: path.to_owned(), readers, writer: Arc::new(Mutex::new(Some(writer))), _lock: lock })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -74,11 +66,7 @@ impl Sqlite {
     }
 
     pub(super) async fn lease_reader(&self) -> Result<SqliteConn, DbError> {
-        let object = self
-            .readers
-            .get()
-            .await
-            .map_err(|error| DbError::Unreachable(error.to_string()))?;
+        let object = self.readers.get().await.map_err(|error| DbError::Unreachable(error.to_string()))?;
         Ok(SqliteConn::reader(object))
     }
 
@@ -86,9 +74,7 @@ impl Sqlite {
         let mut guard = Arc::clone(&self.writer).lock_owned().await;
         if guard.is_none() {
             let url = self.path.to_string_lossy().into_owned();
-            let fresh = connect(url)
-                .await
-                .map_err(|error| DbError::Unreachable(error.to_string()))?;
+            let fresh = connect(url).await.map_err(|error| DbError::Unreachable(error.to_string()))?;
             *guard = Some(fresh);
         }
         Ok(SqliteConn::writer(guard))
@@ -131,18 +117,13 @@ fn lock(path: &Path) -> anyhow::Result<File> {
 }
 
 async fn connect(url: String) -> ConnectionResult<AsyncSqlite> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "opening a file does not outlive its caller"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "opening a file does not outlive its caller")]
     let opened = tokio::task::spawn_blocking(move || {
         let mut conn = SqliteConnection::establish(&url)?;
         diesel::connection::SimpleConnection::batch_execute(&mut conn, PRAGMAS)
             .map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok::<_, ConnectionError>(conn)
     });
-    let conn = opened
-        .await
-        .map_err(|error| ConnectionError::BadConnection(error.to_string()))??;
+    let conn = opened.await.map_err(|error| ConnectionError::BadConnection(error.to_string()))??;
     Ok(AsyncSqlite::new(conn))
 }

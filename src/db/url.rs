@@ -32,9 +32,7 @@ impl FromStr for DatabaseUrl {
         // An unknown scheme must never come to mean a new and empty file.
         match text.strip_prefix("sqlite:") {
             Some("") => Err("sqlite: needs the path of a file, as in sqlite:./data/roomcast.db".to_owned()),
-            Some(path) => Ok(Self::Sqlite(PathBuf::from(
-                path.strip_prefix("//").unwrap_or(path),
-            ))),
+            Some(path) => Ok(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))),
             None => Err("must begin with postgres:// or sqlite:".to_owned()),
         }
     }
@@ -46,15 +44,9 @@ mod tests {
 
     #[test]
     fn the_scheme_decides() {
-        assert!(matches!(
-            "postgres://u:p@h/d".parse(),
-            Ok(DatabaseUrl::Postgres(_))
-        ));
+        assert!(matches!("postgres://u:p@h/d".parse(), Ok(DatabaseUrl::Postgres(_))));
         assert_eq!("sqlite:a/b.db".parse(), Ok(DatabaseUrl::Sqlite("a/b.db".into())));
-        assert_eq!(
-            "sqlite:///srv/b.db".parse(),
-            Ok(DatabaseUrl::Sqlite("/srv/b.db".into()))
-        );
+        assert_eq!("sqlite:///srv/b.db".parse(), Ok(DatabaseUrl::Sqlite("/srv/b.db".into())));
         for bad in ["mysql://h/d", "roomcast.db", "sqlite:", ""] {
             assert!(bad.parse::<DatabaseUrl>().is_err(), "{bad:?}");
         }

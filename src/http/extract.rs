@@ -38,19 +38,13 @@ impl<T: FromFields> FromRequest<App> for ValidJson<T> {
         }
         let max = app.config.server.max_body_bytes;
         let max = if max == 0 { usize::MAX } else { max };
-        let body = Limited::new(request.into_body(), max)
-            .collect()
-            .await
-            .map_err(|error| {
-                if error.is::<LengthLimitError>() {
-                    Error::refused(
-                        Code::BodyTooLarge,
-                        format!("The body may have at most {max} bytes."),
-                    )
-                } else {
-                    Error::refused(Code::BadRequest, "The body ended before it was complete.")
-                }
-            })?;
+        let body = Limited::new(request.into_body(), max).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                Error::refused(Code::BodyTooLarge, format!("The body may have at most {max} bytes."))
+            } else {
+                Error::refused(Code::BadRequest, "The body ended before it was complete.")
+            }
+        })?;
         let value: Value = serde_json::from_slice(&body.to_bytes()).map_err(|error| {
             Error::refused(Code::MalformedJson, format!("The body is not JSON: {error}."))
         })?;
@@ -63,12 +57,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     let Some(Ok(value)) = headers.get(CONTENT_TYPE).map(|value| value.to_str()) else {
         return false;
     };
-    let essence = value
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
@@ -99,10 +88,7 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
-        let Path(text) = parts
-            .extract::<Path<String>>()
-            .await
-            .map_err(|_| Error::not_found("resource"))?;
+        let Path(text) = parts.extract::<Path<String>>().await.map_err(|_| Error::not_found("resource"))?;
         text.parse().map(Self).map_err(|_| Error::not_found("resource"))
     }
 }
@@ -119,28 +105,16 @@ pub struct ClientInfo {
 impl ClientInfo {
     /// Where a request with these parts comes from.
     pub fn of(parts: &Parts) -> Self {
-        let agent = parts
-            .headers
-            .get(USER_AGENT)
-            .and_then(|agent| agent.to_str().ok());
+        let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
         Self {
-            ip: parts
-                .extensions
-                .get::<ConnectInfo<SocketAddr>>()
-                .map(|info| info.0.ip().to_string()),
+            ip: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string()),
             user_agent: agent.map(|agent| agent.chars().take(512).collect()),
         }
     }
 
     /// The origin of what `actor` does in `org`.
     pub fn origin(&self, org: OrgId, actor: Option<Actor>, at: Timestamp) -> Origin {
-        Origin {
-            org,
-            actor,
-            ip: self.ip.clone(),
-            user_agent: self.user_agent.clone(),
-            at,
-        }
+        Origin { org, actor, ip: self.ip.clone(), user_agent: self.user_agent.clone(), at }
     }
 }
 
@@ -172,10 +146,7 @@ pub struct Member {
 impl Member {
     /// The origin of what this member does.
     pub fn origin(&self, at: Timestamp) -> Origin {
-        let actor = Actor {
-            id: self.user,
-            name: self.name.clone(),
-        };
+        let actor = Actor { id: self.user, name: self.name.clone() };
         self.client.origin(self.org, Some(actor), at)
     }
 }
@@ -185,16 +156,10 @@ impl FromRequestParts<App> for Member {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let token = bearer(&parts.headers).ok_or_else(|| {
-            Error::refused(
-                Code::TokenInvalid,
-                "Send an access token: Authorization: Bearer <token>.",
-            )
+            Error::refused(Code::TokenInvalid, "Send an access token: Authorization: Bearer <token>.")
         })?;
         let claims = app.tokens.verify(token, app.clock.now()).map_err(|_| {
-            Error::refused(
-                Code::TokenInvalid,
-                "The access token is not valid or has expired: refresh it.",
-            )
+            Error::refused(Code::TokenInvalid, "The access token is not valid or has expired: refresh it.")
         })?;
         super::log::record_caller(claims.org, claims.sub);
         let admitted = app.hub.admit(claims.org, claims.sub, claims.sid).await?;
@@ -234,10 +199,9 @@ impl FromRequestParts<App> for Admin {
         let member = Member::from_request_parts(parts, app).await?;
         match member.role {
             Role::Admin => Ok(Self(member)),
-            Role::Member => Err(Error::refused(
-                Code::RoleForbidden,
-                "Only admins of the organisation may do this.",
-            )),
+            Role::Member => {
+                Err(Error::refused(Code::RoleForbidden, "Only admins of the organisation may do this."))
+            }
         }
     }
 }

@@ -32,26 +32,14 @@ impl Fields {
     /// Parses the object of a JSON body.
     pub fn parse_json<T: FromFields>(body: Value) -> Result<T> {
         match body {
-            Value::Object(rest) => Self {
-                source: Source::Json,
-                rest,
-                errors: Vec::new(),
-            }
-            .parse(),
-            other => Err(Error::invalid(
-                "body",
-                format!("must be an object, found {}", name_of(&other)),
-            )),
+            Value::Object(rest) => Self { source: Source::Json, rest, errors: Vec::new() }.parse(),
+            other => Err(Error::invalid("body", format!("must be an object, found {}", name_of(&other)))),
         }
     }
 
     /// Parses the pairs of a query string.
     pub fn parse_query<T: FromFields>(pairs: Vec<(String, String)>) -> Result<T> {
-        let mut fields = Self {
-            source: Source::Query,
-            rest: Map::new(),
-            errors: Vec::new(),
-        };
+        let mut fields = Self { source: Source::Query, rest: Map::new(), errors: Vec::new() };
         for (name, value) in pairs {
             if fields.rest.contains_key(&name) {
                 fields.reject(&name, "must be given once");
@@ -76,10 +64,7 @@ impl Fields {
 
     /// Notes that a field is not acceptable.
     pub fn reject(&mut self, name: &str, message: impl Into<String>) {
-        self.errors.push(FieldError {
-            field: name.to_owned(),
-            message: message.into(),
-        });
+        self.errors.push(FieldError { field: name.to_owned(), message: message.into() });
     }
 
     /// Takes a field; null is as if it were not there.
@@ -104,9 +89,7 @@ impl Fields {
             self.reject(name, format!("must be a string, found {}", name_of(&value)));
             return None;
         };
-        T::try_from(text)
-            .map_err(|error| self.reject(name, error.to_string()))
-            .ok()
+        T::try_from(text).map_err(|error| self.reject(name, error.to_string())).ok()
     }
 
     /// A text that must be there.
@@ -151,10 +134,7 @@ impl Fields {
                 if length <= max_bytes {
                     return Some(object);
                 }
-                self.reject(
-                    name,
-                    format!("must have at most {max_bytes} bytes as JSON, has {length}"),
-                );
+                self.reject(name, format!("must have at most {max_bytes} bytes as JSON, has {length}"));
             }
             other => self.reject(name, format!("must be an object, found {}", name_of(&other))),
         }
@@ -193,11 +173,7 @@ mod tests {
             let email = fields.required("email");
             let name = fields.optional("name");
             let limit = fields.optional_integer("limit", 1, 200);
-            Some(Self {
-                email: email?,
-                name,
-                limit,
-            })
+            Some(Self { email: email?, name, limit })
         }
     }
 
@@ -220,10 +196,7 @@ mod tests {
         let sample: Sample = Fields::parse_json(json!({"email": "a@b.c", "name": null})).unwrap();
         assert_eq!(sample.name, None);
         for limit in [json!("5"), json!(5.5), json!(0), json!(1e30), json!(u64::MAX)] {
-            assert_eq!(
-                errors(Fields::parse_json(json!({"email": "a@b.c", "limit": limit}))).len(),
-                1
-            );
+            assert_eq!(errors(Fields::parse_json(json!({"email": "a@b.c", "limit": limit}))).len(), 1);
         }
     }
 

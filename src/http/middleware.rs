@@ -18,10 +18,7 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id::of(request.headers());
     let method = request.method().clone();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map(|route| route.as_str().to_owned());
+    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
     let span = log::span(&id, &method, request.uri().path());
     let answered = request_id::scope(id.clone(), next.run(request)).instrument(span.clone());
     let mut response = answered.await;

@@ -35,10 +35,7 @@ impl<T> Page<T> {
 
     /// The same page of other items.
     pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
-        Page {
-            items: self.items.into_iter().map(convert).collect(),
-            next_cursor: self.next_cursor,
-        }
+        Page { items: self.items.into_iter().map(convert).collect(), next_cursor: self.next_cursor }
     }
 }
 
@@ -54,13 +51,8 @@ pub struct PageQuery {
 impl FromFields for PageQuery {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let cursor: Option<IdCursor> = fields.optional("cursor");
-        let limit = fields
-            .optional_integer("limit", 1, MAX_LIMIT)
-            .unwrap_or(DEFAULT_LIMIT);
-        Some(Self {
-            after: cursor.map(|cursor| cursor.0),
-            limit,
-        })
+        let limit = fields.optional_integer("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
+        Some(Self { after: cursor.map(|cursor| cursor.0), limit })
     }
 }
 

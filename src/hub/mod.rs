@@ -1,80 +1,277 @@
-//! The hub.
-use crate::app::App;
-use crate::config::Config;
-use crate::db::schema::{sessions, users};
-use crate::db::{CommitSink, Db};
-use crate::error::{Code, Error, Result};
-use crate::types::*;
-use crate::{read, with_conn};
-use axum::Router;
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+//! The hub: follows the logs of the organisations that somebody watches, and delivers them.
+//!
+//! It owns the rooms and the sockets. What is committed on this node is handed over at once through the
+//! committed sink, which is the bus within the process; a sweep compares the logs' heads with the rooms'
+//! cursors every second, so that a hint that was lost delays delivery and changes nothing else. The hub
+//! knows no feature: what they append reaches it.
+
+mod connection;
+pub mod core;
+mod load;
+mod metrics;
+pub mod protocol;
+mod room;
+mod socket;
+mod sweep;
+pub(crate) mod ws;
+
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::RwLock;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Delivers what is committed.
+use self::core::{Admitted, Denied, Diverged, Join, Joined};
+use self::metrics::HubMetrics;
+use self::room::{Room, State};
+use crate::config::Config;
+use crate::db::{CommitSink, Db};
+use crate::error::{Code, Error, Result};
+use crate::types::{Clock, LogEntry, OrgId, SessionId, Timestamp, UserId};
+
+pub use socket::routes;
+
+/// Replays share this many connections to the database.
+const MAX_READS: usize = 4;
+
+/// How long a request or a handshake waits for a room to open.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Delivers what is committed, and tells who may enter. Clones share it.
 #[derive(Clone)]
 pub struct Hub {
-    db: Db,
+    inner: Arc<Inner>,
 }
 
-/// Somebody who may enter, as they are now.
-#[derive(Debug, Clone)]
-pub struct Admitted {
-    /// The role.
-    pub role: Role,
-    /// The name.
-    pub name: String,
+struct Inner {
+    db: Db,
+    clock: Clock,
+    rooms: RwLock<HashMap<OrgId, Arc<Room>>>,
+    /// Bounds the reads of logs that are under way.
+    reads: Semaphore,
+    metrics: HubMetrics,
+    access_lifetime: Duration,
+    slow_socket: Duration,
+    tasks: TaskTracker,
+    stop: CancellationToken,
 }
 
 impl Hub {
-    /// Starts it.
+    /// Starts it. Its tasks run on `tasks` and end when `stop` is cancelled.
     pub fn start(
         db: Db,
-        _clock: Clock,
-        _config: &Config,
-        _tasks: &TaskTracker,
-        _stop: CancellationToken,
+        clock: Clock,
+        config: &Config,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
     ) -> Self {
-        Self { db }
+        let inner = Arc::new(Inner {
+            db,
+            clock,
+            rooms: RwLock::default(),
+            reads: Semaphore::new(MAX_READS),
+            metrics: HubMetrics::new(),
+            access_lifetime: config.auth.access_lifetime,
+            slow_socket: config.hub.slow_socket_seconds,
+            tasks: tasks.clone(),
+            stop,
+        });
+        tasks.spawn(sweep::run(Arc::clone(&inner)));
+        Self { inner }
     }
-    /// Checks that the user and session of a token still stand. 401 `session_ended` where not.
+
+    /// Checks that the bearer of a token may enter now, and says as whom: 401 `session_ended` where the
+    /// session has ended or the user was removed, 503 where this node cannot tell.
     pub async fn admit(&self, org: OrgId, user: UserId, session: SessionId) -> Result<Admitted> {
-        let found: Option<(Role, String)> = read!(self.db.org(org), |conn| {
-            Ok(with_conn!(conn, |c| {
-                users::table
-                    .inner_join(
-                        sessions::table.on(sessions::org_id
-                            .eq(users::org_id)
-                            .and(sessions::user_id.eq(users::id))),
-                    )
-                    .filter(
-                        users::org_id
-                            .eq(org)
-                            .and(users::id.eq(user))
-                            .and(sessions::id.eq(session))
-                            .and(sessions::ended_at.is_null()),
-                    )
-                    .select((users::role, users::name))
-                    .get_result(c)
-                    .await
-                    .optional()
-            })?)
-        })?;
-        let (role, name) = found
-            .ok_or_else(|| Error::refused(Code::SessionEnded, "The session has ended. Sign in again."))?;
-        Ok(Admitted { role, name })
+        let checked = self.inner.with_room(org, |room| room.core.lock().check(user, session, Instant::now()));
+        match checked.await {
+            Ok(admitted) => Ok(admitted),
+            Err(Denied::UserUnknown | Denied::SessionEnded) => {
+                Err(Error::refused(Code::SessionEnded, "The session has ended: sign in again."))
+            }
+            Err(Denied::Stale) => Err(Error::refused(
+                Code::AccessUnknown,
+                "This node cannot tell now who may enter. Try again shortly.",
+            )),
+        }
     }
-    /// Returns once every socket is closed.
-    pub async fn closed(&self) {}
+
+    /// Closes every socket: the node stops. Whoever joins later has to look for that itself.
+    pub fn close_all(&self) {
+        let rooms: Vec<Arc<Room>> = self.inner.rooms.read().values().cloned().collect();
+        for room in rooms {
+            room.close_all();
+        }
+    }
+
+    /// How many sockets are open.
+    pub fn sockets(&self) -> usize {
+        self.inner.rooms.read().values().map(|room| room.core.lock().len()).sum()
+    }
 }
 
 impl CommitSink for Hub {
-    fn committed(&self, _entries: Vec<Arc<LogEntry>>) {}
+    fn committed(&self, entries: Vec<Arc<LogEntry>>) {
+        let mut by_org: HashMap<OrgId, Vec<Arc<LogEntry>>> = HashMap::new();
+        for entry in entries {
+            by_org.entry(entry.org).or_default().push(entry);
+        }
+        for (org, entries) in by_org {
+            let room = self.inner.rooms.read().get(&org).cloned();
+            if let Some(room) = room {
+                room.committed(&self.inner, entries);
+            }
+        }
+    }
 }
 
-/// The socket's route.
-pub fn routes() -> Router<App> {
-    Router::new()
+impl Inner {
+    /// The organisation's room, opened where there is none yet.
+    fn room(self: &Arc<Self>, org: OrgId) -> Arc<Room> {
+        if let Some(room) = self.rooms.read().get(&org) {
+            return Arc::clone(room);
+        }
+        let mut rooms = self.rooms.write();
+        let room = rooms.entry(org).or_insert_with(|| {
+            let room = Room::new(org);
+            let (task, hub) = (Arc::clone(&room), Arc::clone(self));
+            self.tasks.spawn(async move {
+                let stop = hub.stop.clone();
+                tokio::select! {
+                    () = task.run(hub) => {}
+                    () = stop.cancelled() => {}
+                }
+            });
+            room
+        });
+        Arc::clone(room)
+    }
+
+    /// Asks an open room. A user whom it does not know may have come to be on another node, and a view
+    /// may be stale: the room then looks at its log's head once, and is asked again.
+    async fn with_room<T>(
+        self: &Arc<Self>,
+        org: OrgId,
+        mut ask: impl FnMut(&Arc<Room>) -> Result<T, Denied>,
+    ) -> Result<T, Denied> {
+        let deadline = tokio::time::Instant::now() + OPEN_TIMEOUT;
+        let mut refreshed = false;
+        loop {
+            let room = self.room(org);
+            room.touch();
+            match tokio::time::timeout_at(deadline, room.settled()).await {
+                Err(_) => return Err(Denied::Stale),
+                Ok(State::Missing) => return Err(Denied::UserUnknown),
+                Ok(State::Retired | State::Opening) => {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                Ok(State::Open) => {}
+            }
+            match ask(&room) {
+                Err(Denied::UserUnknown | Denied::Stale) if !refreshed => {
+                    refreshed = true;
+                    self.refresh(&room, deadline).await?;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Brings a room to its log's head.
+    async fn refresh(&self, room: &Arc<Room>, deadline: tokio::time::Instant) -> Result<(), Denied> {
+        let read_at = Instant::now();
+        let Some(before) = room.core.lock().mark() else {
+            return Err(Denied::Stale);
+        };
+        let heads = tokio::time::timeout_at(deadline, load::heads(&self.db, &[room.org])).await;
+        let Ok(Ok(heads)) = heads else {
+            return Err(Denied::Stale);
+        };
+        let Some(head) = heads.first() else {
+            return Err(Denied::UserUnknown);
+        };
+        room.sweep(self, before, head, read_at);
+        // Its task reads what is missing, which takes a few milliseconds.
+        let caught_up = || room.core.lock().mark().is_none_or(|mark| mark.seq >= head.last_seq);
+        while !caught_up() {
+            if tokio::time::Instant::now() >= deadline {
+                return Err(Denied::Stale);
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(())
+    }
+
+    /// Lets somebody in, once the organisation's room is open.
+    async fn join(
+        self: &Arc<Self>,
+        org: OrgId,
+        join: &Join,
+        waker: &Arc<Notify>,
+    ) -> Result<(Arc<Room>, Joined), Denied> {
+        let mut ahead_checked = false;
+        loop {
+            let joined = self.with_room(org, |room| {
+                let joined = room.core.lock().join(join, Arc::clone(waker), Instant::now())?;
+                Ok((Arc::clone(room), joined))
+            });
+            let (room, joined) = joined.await?;
+            let ahead = joined.gap.is_some_and(|gap| gap.reason == core::GapReason::AheadOfLog);
+            if !ahead || ahead_checked {
+                return Ok((room, joined));
+            }
+            // Another node may be further than this one knows.
+            room.core.lock().leave(joined.key);
+            self.refresh(&room, tokio::time::Instant::now() + OPEN_TIMEOUT).await?;
+            ahead_checked = true;
+        }
+    }
+
+    /// Takes a room out of the registry. Its sockets were told to close, or there are none.
+    fn retire(&self, room: &Room) {
+        let mut rooms = self.rooms.write();
+        if rooms.get(&room.org).is_some_and(|registered| std::ptr::eq(&raw const **registered, room)) {
+            rooms.remove(&room.org);
+        }
+        drop(rooms);
+        room.retired();
+    }
+
+    /// Another log was put in the place of the one that a room followed: its sockets were told to come
+    /// back, and the log gets a new epoch unless it has one, so that no position of the old one is
+    /// continued from.
+    fn diverged(&self, room: &Room, diverged: Diverged) {
+        self.metrics.divergences.increment(1);
+        tracing::error!(organisation.id = %room.org, "the log was replaced by another; its sockets are closed");
+        self.retire(room);
+        let (db, org) = (self.db.clone(), room.org);
+        self.tasks.spawn(async move {
+            if let Err(error) = load::renew_epoch(&db, org, diverged.epoch).await {
+                tracing::error!(organisation.id = %org, error = %error, "a replaced log keeps its epoch");
+            }
+        });
+    }
+
+    /// Takes a room out of the registry if nobody came to it meanwhile.
+    fn retire_unused(&self, room: &Room) -> bool {
+        let mut rooms = self.rooms.write();
+        if !room.core.lock().is_empty() {
+            return false;
+        }
+        if rooms.get(&room.org).is_some_and(|registered| std::ptr::eq(&raw const **registered, room)) {
+            rooms.remove(&room.org);
+        }
+        drop(rooms);
+        room.retired();
+        true
+    }
+
+    /// Tokens of sessions that ended before this have expired. A minute is added for clocks that differ.
+    fn oldest_live_token(&self) -> Timestamp {
+        self.clock.now().minus(self.access_lifetime + Duration::from_mins(1))
+    }
 }

@@ -10,31 +10,18 @@ use crate::config::{LogFormat, TelemetryConfig};
 
 /// Libraries that write whole queries with their values, or raw bytes of connections, at `debug`: they
 /// stay at `info` unless they are named.
-const QUIET: [&str; 8] = [
-    "tokio_postgres",
-    "hyper",
-    "hyper_util",
-    "rustls",
-    "mio",
-    "tungstenite",
-    "tokio_tungstenite",
-    "h2",
-];
+const QUIET: [&str; 8] =
+    ["tokio_postgres", "hyper", "hyper_util", "rustls", "mio", "tungstenite", "tokio_tungstenite", "h2"];
 
 /// Starts logging for the whole process, to standard error. Fails where the filter cannot be read.
 pub fn init(config: &TelemetryConfig) -> anyhow::Result<()> {
     let filter = filter(&config.log)?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match config.log_format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .try_init(),
+        LogFormat::Json => {
+            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        }
     };
     started.map_err(|error| anyhow::anyhow!("logging was started before: {error}"))
 }

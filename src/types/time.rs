@@ -45,19 +45,13 @@ impl Timestamp {
     /// The moment `duration` later; the far end of time where that cannot be counted.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// The moment `duration` earlier.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// How long this is after `earlier`; zero where it is not.
@@ -121,10 +115,7 @@ pub struct Clock {
 
 impl Clock {
     /// The present moment, cut to the millisecond.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads the system's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
     pub fn now(&self) -> Timestamp {
         let offset = TimeDelta::milliseconds(self.offset_ms.load(Ordering::Relaxed));
         Timestamp((Utc::now() + offset).timestamp_millis())
@@ -143,10 +134,7 @@ mod tests {
 
     #[test]
     fn text_is_rfc_3339_with_milliseconds() {
-        assert_eq!(
-            Timestamp::from_millis(1_765_000_000_042).to_string(),
-            "2025-12-06T05:46:40.042Z"
-        );
+        assert_eq!(Timestamp::from_millis(1_765_000_000_042).to_string(), "2025-12-06T05:46:40.042Z");
         assert_eq!(Timestamp::from_millis(0).to_string(), "1970-01-01T00:00:00.000Z");
     }
 

@@ -31,10 +31,7 @@ impl Backoff {
 impl Default for Backoff {
     /// Up to half a second at first, up to 30 seconds at last.
     fn default() -> Self {
-        Self {
-            base: Duration::from_millis(500),
-            max: Duration::from_secs(30),
-        }
+        Self { base: Duration::from_millis(500), max: Duration::from_secs(30) }
     }
 }
 
@@ -55,10 +52,7 @@ mod tests {
 
     #[test]
     fn the_ceiling_doubles_up_to_the_maximum() {
-        let backoff = Backoff {
-            base: Duration::from_secs(1),
-            max: Duration::from_secs(10),
-        };
+        let backoff = Backoff { base: Duration::from_secs(1), max: Duration::from_secs(10) };
         let ceilings = [0, 1, 2, 3, 4, 31, 32, u32::MAX].map(|n| backoff.ceiling(n).as_secs());
         assert_eq!(ceilings, [1, 2, 4, 8, 10, 10, 10, 10]);
     }
@@ -74,10 +68,7 @@ mod tests {
 
     #[test]
     fn two_clients_do_not_wait_alike() {
-        let backoff = Backoff {
-            base: Duration::from_secs(3600),
-            max: Duration::from_secs(3600),
-        };
+        let backoff = Backoff { base: Duration::from_secs(3600), max: Duration::from_secs(3600) };
         let delays: std::collections::HashSet<_> = (0..32).map(|_| backoff.delay(0)).collect();
         assert!(delays.len() > 16, "{delays:?}");
     }

@@ -108,24 +108,14 @@ mod tests {
 
     #[test]
     fn only_what_cannot_get_better_is_given_up() {
-        let refused = Error::Refused {
-            status: 503,
-            retry_after: None,
-            body: String::new(),
-        };
+        let refused = Error::Refused { status: 503, retry_after: None, body: String::new() };
         let no_tls = Error::Transport(tungstenite::Error::Url(UrlError::TlsFeatureNotEnabled));
         let lost = Error::Transport(tungstenite::Error::ConnectionClosed);
         assert_eq!(refused.reconnect(), Reconnect::BackOff);
         assert_eq!(lost.reconnect(), Reconnect::BackOff);
         assert_eq!(no_tls.reconnect(), Reconnect::Never);
         assert_eq!(Error::BaseUrl(String::new()).reconnect(), Reconnect::Never);
-        assert_eq!(
-            Error::from(RefreshError::unavailable("offline")).reconnect(),
-            Reconnect::RefreshToken
-        );
-        assert_eq!(
-            Error::from(RefreshError::refused("signed out")).reconnect(),
-            Reconnect::Never
-        );
+        assert_eq!(Error::from(RefreshError::unavailable("offline")).reconnect(), Reconnect::RefreshToken);
+        assert_eq!(Error::from(RefreshError::refused("signed out")).reconnect(), Reconnect::Never);
     }
 }

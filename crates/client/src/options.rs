@@ -47,10 +47,7 @@ pub struct ConnectOptions {
 impl ConnectOptions {
     /// Options that start at the head of the log, with this token in the query.
     pub fn new(token: impl Into<Token>) -> Self {
-        Self {
-            token: Some(token.into()),
-            ..Self::default()
-        }
+        Self { token: Some(token.into()), ..Self::default() }
     }
 
     /// Resumes after this position.
@@ -84,9 +81,7 @@ impl ConnectOptions {
             let mut value = HeaderValue::from_str(&format!("roomcast.v1, bearer.{}", token.as_str()))
                 .map_err(tungstenite::Error::from)?;
             value.set_sensitive(true);
-            request
-                .headers_mut()
-                .insert(http::header::SEC_WEBSOCKET_PROTOCOL, value);
+            request.headers_mut().insert(http::header::SEC_WEBSOCKET_PROTOCOL, value);
         }
         Ok(request)
     }
@@ -170,10 +165,7 @@ mod tests {
 
     #[test]
     fn the_address_holds_every_option() {
-        let mut options = ConnectOptions::new("a b/ü")
-            .after(7)
-            .epoch(Uuid::from_u128(1))
-            .with_presence();
+        let mut options = ConnectOptions::new("a b/ü").after(7).epoch(Uuid::from_u128(1)).with_presence();
         options.parameters.push(("x&".to_owned(), "=".to_owned()));
         assert_eq!(
             options.address("http://localhost:3000/").unwrap(),
@@ -185,23 +177,13 @@ mod tests {
     #[test]
     fn the_scheme_follows_and_a_path_is_kept() {
         let options = ConnectOptions::default();
-        assert_eq!(
-            options.address("https://a.example/hub").unwrap(),
-            "wss://a.example/hub/ws"
-        );
+        assert_eq!(options.address("https://a.example/hub").unwrap(), "wss://a.example/hub/ws");
         assert_eq!(options.address("ws://[::1]:1").unwrap(), "ws://[::1]:1/ws");
     }
 
     #[test]
     fn other_addresses_are_refused() {
-        for address in [
-            "",
-            "localhost:3000",
-            "ftp://a",
-            "http://",
-            "http:///",
-            "http://a?b=c",
-        ] {
+        for address in ["", "localhost:3000", "ftp://a", "http://", "http:///", "http://a?b=c"] {
             let error = ConnectOptions::default().address(address).unwrap_err();
             assert!(matches!(error, Error::BaseUrl(_)), "{address}: {error:?}");
         }
@@ -212,18 +194,12 @@ mod tests {
         let options = ConnectOptions::new("t.o.k").token_in(TokenIn::Subprotocol);
         let request = options.request("http://127.0.0.1:1").unwrap();
         assert_eq!(request.uri(), "ws://127.0.0.1:1/ws");
-        assert_eq!(
-            request.headers()["sec-websocket-protocol"],
-            "roomcast.v1, bearer.t.o.k"
-        );
+        assert_eq!(request.headers()["sec-websocket-protocol"], "roomcast.v1, bearer.t.o.k");
     }
 
     #[test]
     fn a_token_that_no_header_can_hold_is_an_error() {
         let options = ConnectOptions::new("line\nbreak").token_in(TokenIn::Subprotocol);
-        assert!(matches!(
-            options.request("http://127.0.0.1:1"),
-            Err(Error::Transport(_))
-        ));
+        assert!(matches!(options.request("http://127.0.0.1:1"), Err(Error::Transport(_))));
     }
 }

@@ -42,10 +42,7 @@ pub(crate) fn advance(position: &mut Option<Position>, frame: &Frame) -> Moved {
                 Moved::Continued
             }
             _ => {
-                *position = Some(Position {
-                    seq: welcome.seq,
-                    epoch: Some(welcome.epoch),
-                });
+                *position = Some(Position { seq: welcome.seq, epoch: Some(welcome.epoch) });
                 Moved::Restarted
             }
         },
@@ -94,10 +91,7 @@ mod tests {
     const NEW: Uuid = Uuid::from_u128(2);
 
     fn at(seq: i64, epoch: Uuid) -> Position {
-        Position {
-            seq,
-            epoch: Some(epoch),
-        }
+        Position { seq, epoch: Some(epoch) }
     }
 
     fn gap(reason: GapReason, next_seq: i64) -> Frame {
@@ -130,10 +124,7 @@ mod tests {
         let mut position = Some(at(7, OLD));
         assert_eq!(advance(&mut position, &welcome(3, NEW, false)), Moved::Restarted);
         assert_eq!(position, Some(at(3, NEW)));
-        assert_eq!(
-            advance(&mut position, &gap(GapReason::EpochChanged, 4)),
-            Moved::Restarted
-        );
+        assert_eq!(advance(&mut position, &gap(GapReason::EpochChanged, 4)), Moved::Restarted);
         assert_eq!(position, Some(at(3, NEW)));
     }
 
@@ -142,14 +133,8 @@ mod tests {
         let mut position = Some(at(7, OLD));
         assert_eq!(advance(&mut position, &activity(9)), Moved::Forward);
         assert_eq!(advance(&mut position, &activity(9)), Moved::Stale);
-        assert_eq!(
-            advance(&mut position, &Frame::Pong(Pong { seq: 12 })),
-            Moved::Forward
-        );
-        assert_eq!(
-            advance(&mut position, &Frame::Pong(Pong { seq: 11 })),
-            Moved::Stale
-        );
+        assert_eq!(advance(&mut position, &Frame::Pong(Pong { seq: 12 })), Moved::Forward);
+        assert_eq!(advance(&mut position, &Frame::Pong(Pong { seq: 11 })), Moved::Stale);
         assert_eq!(advance(&mut position, &activity(10)), Moved::Stale);
         assert_eq!(position, Some(at(12, OLD)));
     }
@@ -158,15 +143,9 @@ mod tests {
     fn an_expired_gap_never_goes_back_and_a_replaced_log_may() {
         let mut position = Some(at(7, OLD));
         assert_eq!(advance(&mut position, &gap(GapReason::Expired, 5)), Moved::Stale);
-        assert_eq!(
-            advance(&mut position, &gap(GapReason::Expired, 10)),
-            Moved::Forward
-        );
+        assert_eq!(advance(&mut position, &gap(GapReason::Expired, 10)), Moved::Forward);
         assert_eq!(position, Some(at(9, OLD)));
-        assert_eq!(
-            advance(&mut position, &gap(GapReason::AheadOfLog, 3)),
-            Moved::Restarted
-        );
+        assert_eq!(advance(&mut position, &gap(GapReason::AheadOfLog, 3)), Moved::Restarted);
         assert_eq!(position, Some(at(2, OLD)));
     }
 }

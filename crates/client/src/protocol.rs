@@ -196,9 +196,7 @@ struct Envelope<'a> {
 
 impl Envelope<'_> {
     fn payload<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        let payload = self
-            .payload
-            .ok_or_else(|| serde_json::Error::missing_field("payload"))?;
+        let payload = self.payload.ok_or_else(|| serde_json::Error::missing_field("payload"))?;
         serde_json::from_str(payload.get())
     }
 }
@@ -227,9 +225,7 @@ impl Frame {
             "GOAWAY" => Self::GoAway(envelope.payload()?),
             "USER_ONLINE" => Self::UserOnline(envelope.payload()?),
             "USER_OFFLINE" => Self::UserOffline(envelope.payload()?),
-            _ => Self::Unknown {
-                kind: envelope.kind.into_owned(),
-            },
+            _ => Self::Unknown { kind: envelope.kind.into_owned() },
         })
     }
 }

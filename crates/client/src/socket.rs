@@ -59,9 +59,7 @@ impl Socket {
     pub async fn connect(base_url: &str, options: &ConnectOptions) -> Result<Self> {
         let request = options.request(base_url)?;
         // Frames are small and rare in this direction, so each is written at once.
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(0);
+        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES).write_buffer_size(0);
         let connecting = connect_async_with_config(request, Some(config), true);
         let (stream, _response) = timeout(options.timeout, connecting)
             .await
@@ -112,10 +110,7 @@ impl Socket {
     /// What was not received yet is dropped.
     pub async fn close(mut self) {
         let goodbye = async {
-            let frame = CloseFrame {
-                code: WireCode::Normal,
-                reason: "".into(),
-            };
+            let frame = CloseFrame { code: WireCode::Normal, reason: "".into() };
             if self.stream.close(Some(frame)).await.is_ok() {
                 while let Some(Ok(message)) = self.stream.next().await {
                     if message.is_close() {
@@ -153,8 +148,5 @@ fn decode(text: &str) -> Result<Received> {
 
 /// Whether the link went away, as opposed to a server that breaks the WebSocket protocol.
 fn is_loss(error: &WireError) -> bool {
-    matches!(
-        error,
-        WireError::Io(_) | WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake)
-    )
+    matches!(error, WireError::Io(_) | WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake))
 }

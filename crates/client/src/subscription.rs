@@ -98,10 +98,7 @@ enum Outcome {
 impl Subscription {
     /// A subscription at the server at `base_url`, starting where the options say.
     pub fn new(base_url: impl Into<String>, options: ConnectOptions) -> Self {
-        let position = options.after.map(|seq| Position {
-            seq,
-            epoch: options.epoch,
-        });
+        let position = options.after.map(|seq| Position { seq, epoch: options.epoch });
         Self {
             base_url: base_url.into(),
             options,
@@ -110,10 +107,7 @@ impl Subscription {
             verifier: None,
             position,
             failures: 0,
-            state: State::Waiting {
-                until: Instant::now(),
-                refresh: false,
-            },
+            state: State::Waiting { until: Instant::now(), refresh: false },
         }
     }
 
@@ -303,11 +297,7 @@ impl Subscription {
 
 impl Link {
     fn new(socket: Socket, timeout: Duration) -> Self {
-        Self {
-            socket,
-            patience: Some(timeout),
-            heard_at: Instant::now(),
-        }
+        Self { socket, patience: Some(timeout), heard_at: Instant::now() }
     }
 
     /// Like [`Socket::recv`], but a link that stays silent for too long is lost.
@@ -317,15 +307,10 @@ impl Link {
         };
         // What has arrived is received even if the caller comes back late: the deadline is looked
         // at second.
-        timeout_at(self.heard_at + patience, self.socket.recv())
-            .await
-            .unwrap_or_else(|_elapsed| {
-                let reason = format!("nothing received for {patience:?}");
-                Ok(Received::Closed {
-                    code: CloseCode::LOST,
-                    reason,
-                })
-            })
+        timeout_at(self.heard_at + patience, self.socket.recv()).await.unwrap_or_else(|_elapsed| {
+            let reason = format!("nothing received for {patience:?}");
+            Ok(Received::Closed { code: CloseCode::LOST, reason })
+        })
     }
 
     fn heard(&mut self, frame: &Frame) {

@@ -147,10 +147,7 @@ impl Verifier {
 
     /// A verifier that also keeps every `seq`, 8 bytes each, for [`compare`](Self::compare).
     pub fn recording(organisation_id: Uuid) -> Self {
-        Self {
-            record: Some(Record::default()),
-            ..Self::new(organisation_id)
-        }
+        Self { record: Some(Record::default()), ..Self::new(organisation_id) }
     }
 
     /// Takes the subscriber's next frame.
@@ -231,10 +228,7 @@ impl Verifier {
             return;
         };
         if !matches!(frame, Frame::ResumeGap(_)) {
-            self.violated(Violation::WrongStart {
-                position: before.seq,
-                start,
-            });
+            self.violated(Violation::WrongStart { position: before.seq, start });
         }
     }
 
@@ -260,10 +254,7 @@ impl Verifier {
 
     fn misplaced(&mut self, seq: i64, position: i64) {
         self.violated(if seq <= self.start {
-            Violation::BeforeStart {
-                seq,
-                start: self.start,
-            }
+            Violation::BeforeStart { seq, start: self.start }
         } else if self.recent.contains(position, seq) {
             Violation::Doubled { seq }
         } else {

@@ -11,10 +11,10 @@ use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::model::{AUDIENCE_USERS, ActivityRow, Head};
+use super::model::{AUDIENCE_USERS, ActivityRow, Head, RoleChange, USER_ROLE_CHANGED};
 use crate::db::Conn;
 use crate::db::schema::{activities, activity_heads, activity_recipients};
-use crate::types::{ActivityId, Audience, EpochId, LogEntry, OrgId, Seq, Timestamp, UserId};
+use crate::types::{ActivityId, Audience, EpochId, LogEntry, OrgId, Role, Seq, Timestamp, UserId};
 use crate::with_conn;
 
 /// Makes the head of a new log.
@@ -31,10 +31,7 @@ pub(crate) async fn insert_head(
         activity_heads::last_seq.eq(Seq::ZERO),
         activity_heads::last_at.eq(at),
     );
-    with_conn!(conn, |c| diesel::insert_into(activity_heads::table)
-        .values(values)
-        .execute(c)
-        .await)?;
+    with_conn!(conn, |c| diesel::insert_into(activity_heads::table).values(values).execute(c).await)?;
     Ok(())
 }
 
@@ -65,10 +62,7 @@ pub(crate) async fn advance_head(
 
 /// Adds one row.
 pub(crate) async fn insert(conn: &mut Conn, row: &ActivityRow) -> QueryResult<()> {
-    with_conn!(conn, |c| diesel::insert_into(activities::table)
-        .values(row)
-        .execute(c)
-        .await)?;
+    with_conn!(conn, |c| diesel::insert_into(activities::table).values(row).execute(c).await)?;
     Ok(())
 }
 
@@ -97,13 +91,46 @@ pub(crate) async fn insert_recipients(conn: &mut Conn, entry: &LogEntry) -> Quer
 /// Where a log stands; `None` where there is no such log.
 pub(crate) async fn find_head(conn: &mut Conn, org: OrgId) -> QueryResult<Option<Head>> {
     with_conn!(conn, |c| {
-        activity_heads::table
-            .find(org)
-            .select(Head::as_select())
-            .get_result(c)
-            .await
-            .optional()
+        activity_heads::table.find(org).select(Head::as_select()).get_result(c).await.optional()
     })
+}
+
+/// Every change of a role that the log holds, in order: whose, where, from which, to which.
+pub(crate) async fn list_role_changes(
+    conn: &mut Conn,
+    org: OrgId,
+) -> QueryResult<Vec<(UserId, Seq, Role, Role)>> {
+    let rows: Vec<(Seq, String)> = with_conn!(conn, |c| {
+        activities::table
+            .filter(activities::org_id.eq(org).and(activities::kind.eq(USER_ROLE_CHANGED)))
+            .order(activities::seq)
+            .select((activities::seq, activities::payload))
+            .load(c)
+            .await
+    })?;
+    let parsed = rows.into_iter().map(|(seq, payload)| {
+        let change: RoleChange = serde_json::from_str(&payload)
+            .map_err(|error| diesel::result::Error::DeserializationError(error.into()))?;
+        Ok((change.user_id, seq, change.from, change.to))
+    });
+    parsed.collect()
+}
+
+/// Gives a log a new epoch, unless it has another than `old` by now.
+pub(crate) async fn replace_epoch(
+    conn: &mut Conn,
+    org: OrgId,
+    old: EpochId,
+    new: EpochId,
+) -> QueryResult<()> {
+    with_conn!(conn, |c| {
+        diesel::update(activity_heads::table.find(org))
+            .filter(activity_heads::epoch.eq(old))
+            .set(activity_heads::epoch.eq(new))
+            .execute(c)
+            .await
+    })?;
+    Ok(())
 }
 
 /// Where the named logs stand, in no order. Those that do not exist are left out.
@@ -136,11 +163,7 @@ pub(crate) async fn list_range(
     if rows.iter().any(|row| row.audience_kind == AUDIENCE_USERS) {
         let recipients: Vec<(Seq, UserId)> = with_conn!(conn, |c| {
             activity_recipients::table
-                .filter(
-                    activity_recipients::org_id
-                        .eq(org)
-                        .and(activity_recipients::seq.between(from, to)),
-                )
+                .filter(activity_recipients::org_id.eq(org).and(activity_recipients::seq.between(from, to)))
                 .order((activity_recipients::seq, activity_recipients::user_id))
                 .select((activity_recipients::seq, activity_recipients::user_id))
                 .load(c)

@@ -25,10 +25,7 @@ pub(super) async fn insert_batch(
     rows: &[ActivityRow],
     heads: &[Head],
 ) -> QueryResult<()> {
-    diesel::insert_into(activities::table)
-        .values(rows)
-        .execute(conn)
-        .await?;
+    diesel::insert_into(activities::table).values(rows).execute(conn).await?;
     let orgs: Vec<OrgId> = heads.iter().map(|head| head.org_id).collect();
     let seqs: Vec<Seq> = heads.iter().map(|head| head.last_seq).collect();
     let ids: Vec<Option<ActivityId>> = heads.iter().map(|head| head.last_id).collect();

@@ -49,18 +49,14 @@ impl PostgresConfig {
                  verify-full"
             ),
         };
-        let mut config: tokio_postgres::Config = plain
-            .parse()
-            .context("DATABASE_URL is not a valid postgres:// URL")?;
+        let mut config: tokio_postgres::Config =
+            plain.parse().context("DATABASE_URL is not a valid postgres:// URL")?;
         config.ssl_mode(mode);
         config.connect_timeout(std::time::Duration::from_secs(5));
         if config.get_application_name().is_none() {
             config.application_name("roomcast");
         }
-        Ok(Self {
-            config,
-            tls: MakeRustlsConnect::new(client_config(verify, root_cert.as_deref())?),
-        })
+        Ok(Self { config, tls: MakeRustlsConnect::new(client_config(verify, root_cert.as_deref())?) })
     }
 
     pub(super) async fn connect(
@@ -98,11 +94,7 @@ fn split_tls_options(url: &str) -> (String, Option<String>, Option<String>) {
             _ => rest.push(pair),
         }
     }
-    let plain = if rest.is_empty() {
-        base.to_owned()
-    } else {
-        format!("{base}?{}", rest.join("&"))
-    };
+    let plain = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
     (plain, sslmode, root_cert)
 }
 
@@ -140,9 +132,7 @@ fn root_store(root_cert: Option<&str>) -> anyhow::Result<RootCertStore> {
             .with_context(|| format!("DATABASE_URL: cannot read sslrootcert {path}"))?;
         for certificate in certificates {
             let certificate = certificate.with_context(|| format!("DATABASE_URL: sslrootcert {path}"))?;
-            roots
-                .add(certificate)
-                .with_context(|| format!("DATABASE_URL: sslrootcert {path}"))?;
+            roots.add(certificate).with_context(|| format!("DATABASE_URL: sslrootcert {path}"))?;
         }
     } else {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -202,9 +192,7 @@ impl ServerCertVerifier for Lenient {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

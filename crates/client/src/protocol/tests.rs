@@ -38,13 +38,7 @@ fn an_activity_of_any_type_is_decoded_and_its_payload_kept_as_it_came() {
         };
         assert_eq!(activity.kind, kind);
         assert_eq!((activity.seq, activity.id), (3, ID));
-        assert_eq!(
-            activity.actor,
-            Some(Named {
-                id: ID,
-                name: "Ana".to_owned()
-            })
-        );
+        assert_eq!(activity.actor, Some(Named { id: ID, name: "Ana".to_owned() }));
         assert_eq!(activity.target, None);
         assert_eq!(activity.payload.get(), r#"{"b": 1.50,"a":[]}"#);
         assert_eq!(activity.created_at, "2025-01-01T00:00:00.000Z");
@@ -60,9 +54,7 @@ fn a_payload_decodes_into_the_callers_type() {
     let frame = decode(
         r#"{"type":"BROADCAST_MESSAGE","seq":1,"id":"$ID","payload":{"message":"hi"},"createdAt":""}"#,
     );
-    let Frame::Activity(activity) = frame else {
-        panic!("{frame:?}")
-    };
+    let Frame::Activity(activity) = frame else { panic!("{frame:?}") };
     assert_eq!(activity.payload_as::<Broadcast<'_>>().unwrap().message, "hi");
 }
 
@@ -77,32 +69,17 @@ fn activities_are_equal_by_the_bytes_of_their_payload() {
 fn the_other_frames_are_decoded() {
     let token_expires_at = "2025-01-01T00:00:00.000Z".to_owned();
     let table = [
-        (
-            r#"{"type":"PONG","payload":{"seq":12}}"#,
-            Frame::Pong(Pong { seq: 12 }),
-        ),
+        (r#"{"type":"PONG","payload":{"seq":12}}"#, Frame::Pong(Pong { seq: 12 })),
         (
             r#"{"type":"AUTH_OK","payload":{"tokenExpiresAt":"2025-01-01T00:00:00.000Z","role":"ADMIN"}}"#,
-            Frame::AuthOk(AuthOk {
-                token_expires_at,
-                role: "ADMIN".to_owned(),
-            }),
+            Frame::AuthOk(AuthOk { token_expires_at, role: "ADMIN".to_owned() }),
         ),
         (
             r#"{"type":"ERROR","payload":{"code":"bad_frame","detail":"Not JSON."}}"#,
-            Frame::Error(ErrorNotice {
-                code: "bad_frame".to_owned(),
-                detail: "Not JSON.".to_owned(),
-            }),
+            Frame::Error(ErrorNotice { code: "bad_frame".to_owned(), detail: "Not JSON.".to_owned() }),
         ),
-        (
-            r#"{"type":"GOAWAY","payload":{"closesInMs":1500}}"#,
-            Frame::GoAway(GoAway { closes_in_ms: 1500 }),
-        ),
-        (
-            r#"{"type":"USER_ONLINE","payload":{"userId":"$ID"}}"#,
-            Frame::UserOnline(Presence { user_id: ID }),
-        ),
+        (r#"{"type":"GOAWAY","payload":{"closesInMs":1500}}"#, Frame::GoAway(GoAway { closes_in_ms: 1500 })),
+        (r#"{"type":"USER_ONLINE","payload":{"userId":"$ID"}}"#, Frame::UserOnline(Presence { user_id: ID })),
         (
             r#"{"payload":{"userId":"$ID"},"type":"USER_OFFLINE"}"#,
             Frame::UserOffline(Presence { user_id: ID }),
@@ -131,12 +108,7 @@ fn every_gap_reason_is_decoded() {
 #[test]
 fn an_unknown_frame_is_no_error() {
     for text in [r#"{"type":"SOUND"}"#, r#"{"type":"SOUND","payload":[1],"id":7}"#] {
-        assert_eq!(
-            decode(text),
-            Frame::Unknown {
-                kind: "SOUND".to_owned()
-            }
-        );
+        assert_eq!(decode(text), Frame::Unknown { kind: "SOUND".to_owned() });
     }
 }
 
@@ -168,8 +140,5 @@ fn an_incomplete_activity_says_what_it_lacks() {
 fn client_frames_are_encoded() {
     assert_eq!(ClientFrame::Ping.encode(), r#"{"type":"PING"}"#);
     let auth: serde_json::Value = serde_json::from_str(&ClientFrame::Auth("a\"b".into()).encode()).unwrap();
-    assert_eq!(
-        auth,
-        serde_json::json!({"type": "AUTH", "payload": {"token": "a\"b"}})
-    );
+    assert_eq!(auth, serde_json::json!({"type": "AUTH", "payload": {"token": "a\"b"}}));
 }

@@ -32,9 +32,7 @@ fn violations(frames: impl IntoIterator<Item = Frame>) -> Vec<Violation> {
 }
 
 fn compared(frames: impl IntoIterator<Item = Frame>, expected: &[i64]) -> Comparison {
-    observed(frames)
-        .compare(expected)
-        .expect("the verifier is recording")
+    observed(frames).compare(expected).expect("the verifier is recording")
 }
 
 #[test]
@@ -54,13 +52,7 @@ fn a_stream_with_holes_across_reconnects_is_clean() {
     ]);
     assert_eq!(verifier.violations(), []);
     assert_eq!(verifier.activities(), 4);
-    assert_eq!(
-        verifier.position(),
-        Some(Position {
-            seq: 1000,
-            epoch: Some(EPOCH)
-        })
-    );
+    assert_eq!(verifier.position(), Some(Position { seq: 1000, epoch: Some(EPOCH) }));
 }
 
 #[test]
@@ -68,10 +60,7 @@ fn each_kind_of_violation_is_caught() {
     let stranger = Verifier::new(Uuid::from_u128(7));
     let mut verifier = stranger;
     verifier.observe(&start(0));
-    let wrong = Violation::WrongOrganisation {
-        expected: Uuid::from_u128(7),
-        found: ORGANISATION,
-    };
+    let wrong = Violation::WrongOrganisation { expected: Uuid::from_u128(7), found: ORGANISATION };
     assert_eq!(verifier.violations(), [wrong]);
 
     assert_eq!(violations([activity(3)]), [Violation::NotWelcomed { seq: 3 }]);
@@ -79,34 +68,20 @@ fn each_kind_of_violation_is_caught() {
         violations([start(5), activity(5), activity(4), activity(6)]),
         [5, 4].map(|seq| Violation::BeforeStart { seq, start: 5 })
     );
-    assert_eq!(
-        violations([start(0), activity(1), activity(1)]),
-        [Violation::Doubled { seq: 1 }]
-    );
+    assert_eq!(violations([start(0), activity(1), activity(1)]), [Violation::Doubled { seq: 1 }]);
     assert_eq!(
         violations([start(0), activity(3), activity(2)]),
         [Violation::OutOfOrder { seq: 2, position: 3 }]
     );
     assert_eq!(
         violations([start(0), activity(3), resume(9), activity(10)]),
-        [Violation::WrongStart {
-            position: 3,
-            start: 9
-        }]
+        [Violation::WrongStart { position: 3, start: 9 }]
     );
 }
 
 #[test]
 fn a_replay_after_a_reconnect_is_doubled() {
-    let frames = [
-        start(0),
-        activity(1),
-        activity(4),
-        pong(9),
-        resume(9),
-        activity(1),
-        activity(4),
-    ];
+    let frames = [start(0), activity(1), activity(4), pong(9), resume(9), activity(1), activity(4)];
     assert_eq!(violations(frames), [1, 4].map(|seq| Violation::Doubled { seq }));
 }
 
@@ -121,21 +96,9 @@ fn doubles_are_told_from_late_ones_among_the_last_128() {
     let found = violations([start(0), activity(1), activity(2), activity(129), activity(2)]);
     assert_eq!(found, [Violation::Doubled { seq: 2 }]);
     let found = violations([start(0), activity(1), activity(2), activity(129), activity(1)]);
-    assert_eq!(
-        found,
-        [Violation::OutOfOrder {
-            seq: 1,
-            position: 129
-        }]
-    );
+    assert_eq!(found, [Violation::OutOfOrder { seq: 1, position: 129 }]);
     let found = violations([start(0), activity(1), activity(i64::MAX), activity(1)]);
-    assert_eq!(
-        found,
-        [Violation::OutOfOrder {
-            seq: 1,
-            position: i64::MAX
-        }]
-    );
+    assert_eq!(found, [Violation::OutOfOrder { seq: 1, position: i64::MAX }]);
 }
 
 #[test]
@@ -160,13 +123,7 @@ fn an_announced_gap_explains_a_start_elsewhere() {
 #[test]
 fn an_unexplained_start_is_seen_at_the_next_welcome_too() {
     let frames = [start(0), activity(1), resume(5), resume(1), activity(2)];
-    assert_eq!(
-        violations(frames),
-        [Violation::WrongStart {
-            position: 1,
-            start: 5
-        }]
-    );
+    assert_eq!(violations(frames), [Violation::WrongStart { position: 1, start: 5 }]);
 }
 
 #[test]
@@ -182,24 +139,13 @@ fn another_log_begins_anew() {
     let verifier = observed(frames);
     assert_eq!(verifier.violations(), []);
     assert_eq!(verifier.activities(), 3);
-    assert_eq!(
-        verifier.compare(&[1, 2, 3, 7]),
-        Some(Comparison {
-            lost: vec![],
-            unexpected: vec![]
-        })
-    );
+    assert_eq!(verifier.compare(&[1, 2, 3, 7]), Some(Comparison { lost: vec![], unexpected: vec![] }));
 }
 
 #[test]
 fn a_log_that_was_cut_begins_anew() {
-    let frames = [
-        start(0),
-        activity(7),
-        welcome(7, EPOCH, false),
-        gap(GapReason::AheadOfLog, 4),
-        activity(4),
-    ];
+    let frames =
+        [start(0), activity(7), welcome(7, EPOCH, false), gap(GapReason::AheadOfLog, 4), activity(4)];
     assert_eq!(violations(frames), []);
 }
 
@@ -207,13 +153,7 @@ fn a_log_that_was_cut_begins_anew() {
 fn the_lost_and_the_unexpected_are_told() {
     let frames = [start(2), activity(3), activity(5), activity(8)];
     let comparison = compared(frames, &[8, 3, 4, 6, 1, 2]);
-    assert_eq!(
-        comparison,
-        Comparison {
-            lost: vec![4, 6],
-            unexpected: vec![5]
-        }
-    );
+    assert_eq!(comparison, Comparison { lost: vec![4, 6], unexpected: vec![5] });
     assert!(!comparison.is_exact());
 }
 

@@ -32,9 +32,7 @@ pub(crate) struct Peer {
 
 impl Server {
     pub(crate) async fn start() -> Self {
-        Self {
-            listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
-        }
+        Self { listener: TcpListener::bind("127.0.0.1:0").await.unwrap() }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -56,11 +54,7 @@ impl Server {
             Ok(response)
         };
         let stream = accept_hdr_async(tcp, look).await.unwrap();
-        Peer {
-            query,
-            protocols,
-            stream,
-        }
+        Peer { query, protocols, stream }
     }
 
     /// Accepts the next socket and greets it as a resumed one, at the position that it asks for.
@@ -76,11 +70,7 @@ impl Server {
         let mut tcp = self.accept_tcp().await;
         let mut request = Vec::new();
         while !request.ends_with(b"\r\n\r\n") {
-            assert_ne!(
-                tcp.read_buf(&mut request).await.unwrap(),
-                0,
-                "the request ends early"
-            );
+            assert_ne!(tcp.read_buf(&mut request).await.unwrap(), 0, "the request ends early");
         }
         let length = body.len();
         let response = format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}");
@@ -97,10 +87,7 @@ impl Peer {
     /// The value of a query parameter, as it came.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs
-            .into_iter()
-            .find(|(found, _)| *found == name)
-            .map(|(_, value)| value)
+        pairs.into_iter().find(|(found, _)| *found == name).map(|(_, value)| value)
     }
 
     pub(crate) fn protocols(&self) -> Option<&str> {
@@ -126,22 +113,17 @@ impl Peer {
     }
 
     pub(crate) async fn pong(&mut self, seq: i64) {
-        self.send(json!({"type": "PONG", "payload": {"seq": seq}}).to_string())
-            .await;
+        self.send(json!({"type": "PONG", "payload": {"seq": seq}}).to_string()).await;
     }
 
     pub(crate) async fn gap(&mut self, reason: &str, next_seq: i64) {
         let payload = json!({"reason": reason, "nextSeq": next_seq});
-        self.send(json!({"type": "RESUME_GAP", "payload": payload}).to_string())
-            .await;
+        self.send(json!({"type": "RESUME_GAP", "payload": payload}).to_string()).await;
     }
 
     /// Closes with this code and waits for the client's answer.
     pub(crate) async fn close(mut self, code: u16, reason: &'static str) {
-        let frame = CloseFrame {
-            code: code.into(),
-            reason: reason.into(),
-        };
+        let frame = CloseFrame { code: code.into(), reason: reason.into() };
         self.stream.send(Message::Close(Some(frame))).await.unwrap();
         while let Some(Ok(_)) = within(self.stream.next()).await {}
     }

@@ -82,22 +82,10 @@ async fn a_bad_frame_is_an_error_and_the_socket_goes_on() {
     peer.send_message(Message::binary(vec![1])).await;
     peer.pong(5).await;
     let error = within(socket.recv()).await.unwrap_err();
-    assert!(
-        matches!(&error, Error::Decode { text, .. } if text == "{bad"),
-        "{error:?}"
-    );
+    assert!(matches!(&error, Error::Decode { text, .. } if text == "{bad"), "{error:?}");
     assert!(matches!(within(socket.recv()).await, Err(Error::Binary)));
     let received = within(socket.recv()).await.unwrap();
-    assert!(
-        matches!(
-            received,
-            Received::Frame {
-                frame: Frame::Pong(Pong { seq: 5 }),
-                ..
-            }
-        ),
-        "{received:?}"
-    );
+    assert!(matches!(received, Received::Frame { frame: Frame::Pong(Pong { seq: 5 }), .. }), "{received:?}");
 }
 
 #[tokio::test]
@@ -106,10 +94,7 @@ async fn a_close_frame_is_told_with_its_code_and_reason_again_and_again() {
     let (mut socket, peer) = open(&server).await;
     let client = async {
         for _ in 0..2 {
-            let closed = Received::Closed {
-                code: CloseCode::REMOVED,
-                reason: "removed".into(),
-            };
+            let closed = Received::Closed { code: CloseCode::REMOVED, reason: "removed".into() };
             assert_eq!(within(socket.recv()).await.unwrap(), closed);
         }
     };
@@ -122,16 +107,7 @@ async fn a_cut_connection_is_lost() {
     let (mut socket, peer) = open(&server).await;
     peer.cut();
     let received = within(socket.recv()).await.unwrap();
-    assert!(
-        matches!(
-            received,
-            Received::Closed {
-                code: CloseCode::LOST,
-                ..
-            }
-        ),
-        "{received:?}"
-    );
+    assert!(matches!(received, Received::Closed { code: CloseCode::LOST, .. }), "{received:?}");
 }
 
 #[tokio::test]
@@ -156,12 +132,7 @@ async fn a_refused_handshake_tells_status_wait_and_body() {
         Socket::connect(&url, &options),
         server.refuse("429 Too Many Requests", "Retry-After: 7\r\n", r#"{"code":"x"}"#),
     );
-    let Err(Error::Refused {
-        status: 429,
-        retry_after,
-        body,
-    }) = connected
-    else {
+    let Err(Error::Refused { status: 429, retry_after, body }) = connected else {
         panic!("{connected:?}");
     };
     assert_eq!(retry_after, Some(Duration::from_secs(7)));

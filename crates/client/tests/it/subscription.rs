@@ -13,19 +13,14 @@ use uuid::Uuid;
 use crate::server::{EPOCH, ORGANISATION, Server, welcome, within};
 
 /// Waits are random and tiny: nothing here depends on their length.
-const QUICK: Backoff = Backoff {
-    base: Duration::from_millis(1),
-    max: Duration::from_millis(5),
-};
+const QUICK: Backoff = Backoff { base: Duration::from_millis(1), max: Duration::from_millis(5) };
 
 fn subscribe(server: &Server) -> Subscription {
     subscribe_with(server, ConnectOptions::new("old"))
 }
 
 fn subscribe_with(server: &Server, options: ConnectOptions) -> Subscription {
-    Subscription::new(server.url(), options)
-        .backoff(QUICK)
-        .verify_with(Verifier::recording(ORGANISATION))
+    Subscription::new(server.url(), options).backoff(QUICK).verify_with(Verifier::recording(ORGANISATION))
 }
 
 /// The next event in short, for tests that read like the log of a client.
@@ -75,18 +70,9 @@ async fn a_lost_link_is_resumed_and_duplicates_are_dropped() {
     };
     let (_peer, ()) = tokio::join!(script, client);
 
-    assert_eq!(
-        subscription.position(),
-        Some(Position {
-            seq: 7,
-            epoch: Some(EPOCH)
-        })
-    );
+    assert_eq!(subscription.position(), Some(Position { seq: 7, epoch: Some(EPOCH) }));
     let verifier = subscription.verifier().unwrap();
-    assert_eq!(
-        verifier.violations(),
-        [2, 6].map(|seq| Violation::Doubled { seq })
-    );
+    assert_eq!(verifier.violations(), [2, 6].map(|seq| Violation::Doubled { seq }));
     assert!(verifier.compare(&[1, 2, 6, 7]).unwrap().is_exact());
 }
 
@@ -94,13 +80,7 @@ async fn a_lost_link_is_resumed_and_duplicates_are_dropped() {
 async fn a_saved_position_is_where_it_starts() {
     let server = Server::start().await;
     let mut subscription = subscribe_with(&server, ConnectOptions::new("t").after(41).epoch(EPOCH));
-    assert_eq!(
-        subscription.position(),
-        Some(Position {
-            seq: 41,
-            epoch: Some(EPOCH)
-        })
-    );
+    assert_eq!(subscription.position(), Some(Position { seq: 41, epoch: Some(EPOCH) }));
     let script = async {
         let mut peer = server.accept_resumed().await;
         peer.activities([42]).await;
@@ -122,19 +102,12 @@ async fn an_expired_token_is_refreshed_and_the_stream_goes_on() {
         peer.close(4401, "expired").await;
 
         let mut peer = server.accept_resumed().await;
-        assert_eq!(
-            (peer.parameter("token"), peer.parameter("after")),
-            (Some("new"), Some("1"))
-        );
+        assert_eq!((peer.parameter("token"), peer.parameter("after")), (Some("new"), Some("1")));
         peer.activities([2]).await;
         peer
     };
     let client = async {
-        expect(
-            &mut subscription,
-            &["connected at 0", "activity 1", "closed with 4401"],
-        )
-        .await;
+        expect(&mut subscription, &["connected at 0", "activity 1", "closed with 4401"]).await;
         expect(&mut subscription, &["connected at 1", "activity 2"]).await;
     };
     let (_peer, ()) = tokio::join!(script, client);
@@ -188,11 +161,7 @@ async fn a_dropped_future_does_not_ask_for_a_second_token() {
         counted.fetch_add(1, Ordering::Relaxed);
         let awaited = awaited.clone();
         async move {
-            awaited
-                .acquire()
-                .await
-                .map_err(RefreshError::unavailable)?
-                .forget();
+            awaited.acquire().await.map_err(RefreshError::unavailable)?.forget();
             Ok(Token::from("slow"))
         }
     });
@@ -249,9 +218,7 @@ async fn a_refused_handshake_is_tried_again() {
     let server = Server::start().await;
     let mut subscription = subscribe(&server);
     let script = async {
-        server
-            .refuse("503 Service Unavailable", "Retry-After: 0\r\n", "")
-            .await;
+        server.refuse("503 Service Unavailable", "Retry-After: 0\r\n", "").await;
         let mut peer = server.accept().await;
         peer.welcome(0, false).await;
         peer
@@ -265,10 +232,7 @@ async fn an_address_that_cannot_work_ends_it() {
     let mut subscription = Subscription::new("nowhere", ConnectOptions::new("t"));
     expect(
         &mut subscription,
-        &[
-            "failed: \"nowhere\" is not an address of the form http://host:port",
-            "ended",
-        ],
+        &["failed: \"nowhere\" is not an address of the form http://host:port", "ended"],
     )
     .await;
 }
@@ -287,11 +251,7 @@ async fn a_frame_that_nobody_understands_is_asked_for_again() {
         peer
     };
     let client = async {
-        expect(
-            &mut subscription,
-            &["connected at 3", "failed: a frame cannot be decoded"],
-        )
-        .await;
+        expect(&mut subscription, &["connected at 3", "failed: a frame cannot be decoded"]).await;
         expect(&mut subscription, &["connected at 3", "activity 4"]).await;
     };
     let (_peer, ()) = tokio::join!(script, client);
@@ -315,26 +275,14 @@ async fn a_replaced_log_is_told_and_followed() {
         peer
     };
     let client = async {
-        expect(
-            &mut subscription,
-            &["connected at 70", "activity 71", "closed with 1012"],
-        )
-        .await;
+        expect(&mut subscription, &["connected at 70", "activity 71", "closed with 1012"]).await;
         assert_eq!(next(&mut subscription).await, "connected at 2");
-        let Some(Event::Gap(gap)) = within(subscription.next()).await else {
-            panic!("no gap")
-        };
+        let Some(Event::Gap(gap)) = within(subscription.next()).await else { panic!("no gap") };
         assert_eq!((gap.reason, gap.next_seq), (GapReason::EpochChanged, 3));
         expect(&mut subscription, &["activity 3"]).await;
     };
     let (_peer, ()) = tokio::join!(script, client);
-    assert_eq!(
-        subscription.position(),
-        Some(Position {
-            seq: 3,
-            epoch: Some(other)
-        })
-    );
+    assert_eq!(subscription.position(), Some(Position { seq: 3, epoch: Some(other) }));
     assert_eq!(subscription.verifier().unwrap().violations(), []);
 }
 
@@ -358,10 +306,7 @@ async fn a_silent_link_is_lost() {
         let Some(Event::Disconnected { code, reason }) = within(subscription.next()).await else {
             panic!("the silence was not noticed");
         };
-        assert_eq!(
-            (code, reason.as_str()),
-            (CloseCode::LOST, "nothing received for 2s")
-        );
+        assert_eq!((code, reason.as_str()), (CloseCode::LOST, "nothing received for 2s"));
         expect(&mut subscription, &["connected at 0", "activity 1"]).await;
     };
     let (_peers, ()) = tokio::join!(script, client);
@@ -389,11 +334,7 @@ async fn a_ping_and_a_token_reach_the_open_socket() {
         expect(&mut subscription, &["connected at 0"]).await;
         subscription.ping().await.unwrap();
         subscription.authenticate("fresh").await.unwrap();
-        expect(
-            &mut subscription,
-            &["position 8", "closed with 1006", "connected at 8"],
-        )
-        .await;
+        expect(&mut subscription, &["position 8", "closed with 1006", "connected at 8"]).await;
     };
     let (_peer, ()) = tokio::join!(script, client);
 }

@@ -1,0 +1,439 @@
+//! One socket: it alone touches its stream. It is woken, takes its turn at the room, and writes what it
+//! took in one call; pongs, positions and errors have one pending slot each, so that no peer makes it
+//! hold more than a turn.
+
+mod outbox;
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use self::outbox::Outbox;
+use super::core::{ConnectionKey, Denied, Joined, Turn};
+use super::metrics::HubMetrics;
+use super::protocol::{ClientFrame, CloseCode, ErrorCode, ServerFrame};
+use super::room::Room;
+use super::ws::frame;
+use super::ws::reader::{Message, Reader};
+use crate::app::App;
+use crate::auth::Claims;
+use crate::types::{ConnectionId, OrgId, Timestamp, UserId};
+
+/// Between two heartbeats. A peer that is silent for two is gone.
+const HEARTBEAT: Duration = Duration::from_secs(25);
+
+/// How long a close may take once we have said it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a socket must take in its window to count as alive though slow.
+const SLOW_BYTES: u64 = 16 * 1024;
+
+/// Frames that are none of the protocol, until the socket is closed.
+const MAX_BAD_FRAMES: u8 = 3;
+
+/// Bytes read at once: most frames of clients are far smaller.
+const READ_BYTES: usize = 4096;
+
+/// Who is at the other end, and where it starts.
+pub(super) struct Peer {
+    pub(super) id: ConnectionId,
+    pub(super) claims: Claims,
+    pub(super) joined: Joined,
+    pub(super) waker: Arc<Notify>,
+}
+
+/// What waits to be said besides activities, one of each.
+#[derive(Default)]
+struct Slots {
+    welcome: Option<Bytes>,
+    gap: Option<Bytes>,
+    /// The payload of a ping that is not answered yet.
+    pong: Option<Vec<u8>>,
+    ping: bool,
+    error: Option<Bytes>,
+    auth_ok: Option<Bytes>,
+    /// Whether the peer is to be told its position.
+    tell: bool,
+}
+
+/// A stretch in which the peer did not take all it could have.
+#[derive(Clone, Copy)]
+struct Stall {
+    since: Instant,
+    written: u64,
+}
+
+/// How far a close has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    No,
+    /// The close frame is in the outbox or sent; the peer has until then to answer it.
+    Until(Instant),
+}
+
+pub(super) struct Connection {
+    app: App,
+    stream: TcpStream,
+    room: Arc<Room>,
+    key: ConnectionKey,
+    waker: Arc<Notify>,
+    org: OrgId,
+    user: UserId,
+    expires_at: Timestamp,
+    reader: Reader,
+    outbox: Outbox,
+    slots: Slots,
+    stall: Option<Stall>,
+    heard_at: Instant,
+    heartbeat_at: Instant,
+    bad_frames: u8,
+    closing: Closing,
+    /// The peer has closed, or is gone.
+    peer_done: bool,
+}
+
+impl Connection {
+    pub(super) fn new(app: App, stream: TcpStream, room: Arc<Room>, peer: Peer) -> Self {
+        let Peer { id, claims, joined, waker } = peer;
+        let welcome = ServerFrame::Welcome {
+            connection_id: id,
+            organisation_id: claims.org,
+            user_id: claims.sub,
+            role: joined.role,
+            seq: joined.seq,
+            head_seq: joined.head,
+            epoch: joined.epoch,
+            resumed: joined.resumed,
+            heartbeat_seconds: HEARTBEAT.as_secs(),
+            token_expires_at: claims.expires_at(),
+        };
+        let slots = Slots {
+            welcome: encode(&welcome),
+            gap: joined.gap.and_then(|gap| encode(&ServerFrame::from(gap))),
+            ..Slots::default()
+        };
+        let now = Instant::now();
+        app.hub.inner.metrics.sockets.increment(1.0);
+        app.hub.inner.metrics.accepted.increment(1);
+        Self {
+            stream,
+            room,
+            key: joined.key,
+            waker,
+            org: claims.org,
+            user: claims.sub,
+            expires_at: claims.expires_at(),
+            reader: Reader::default(),
+            outbox: Outbox::default(),
+            slots,
+            stall: None,
+            heard_at: now,
+            // Ten thousand that came at once are not to be pinged at once.
+            heartbeat_at: now + HEARTBEAT.mul_f64(0.5 + 0.5 * fraction(id)),
+            bad_frames: 0,
+            closing: Closing::No,
+            peer_done: false,
+            app,
+        }
+    }
+
+    /// Serves the socket until it is closed. `early` is what the client sent right after its handshake.
+    pub(super) async fn run(mut self, early: &[u8]) {
+        self.receive(early);
+        // A stop closes those who are in their rooms when it begins; whoever comes later sees it here.
+        if self.app.stop.is_cancelled() {
+            self.close(CloseCode::ServiceRestart);
+        }
+        let mut sleep = pin!(tokio::time::sleep_until(self.deadline().into()));
+        loop {
+            if Instant::now() >= self.deadline() {
+                self.on_deadline();
+            }
+            if self.outbox.is_empty() {
+                self.fill();
+            }
+            if self.outbox.is_empty() {
+                self.stall = None;
+            } else {
+                match self.write() {
+                    Ok(()) if self.outbox.is_empty() => {
+                        tokio::task::coop::consume_budget().await;
+                        continue;
+                    }
+                    Ok(()) => {}
+                    Err(error) => {
+                        tracing::debug!(%error, "a peer was gone");
+                        return;
+                    }
+                }
+            }
+            if self.is_over() {
+                return;
+            }
+            let deadline = tokio::time::Instant::from(self.deadline());
+            if sleep.deadline() != deadline {
+                sleep.as_mut().reset(deadline);
+            }
+            tokio::select! {
+                biased;
+                ready = self.stream.readable(), if !self.peer_done => {
+                    if ready.and_then(|()| self.read()).is_err() {
+                        return;
+                    }
+                }
+                () = self.waker.notified(), if self.outbox.is_empty() => {}
+                ready = self.stream.writable(), if !self.outbox.is_empty() => {
+                    if ready.is_err() {
+                        return;
+                    }
+                }
+                () = &mut sleep => {}
+            }
+        }
+    }
+
+    /// Whether both sides have closed, or time is up.
+    fn is_over(&self) -> bool {
+        match self.closing {
+            Closing::No => self.peer_done,
+            Closing::Until(deadline) => {
+                Instant::now() >= deadline || (self.peer_done && self.outbox.is_empty())
+            }
+        }
+    }
+
+    /// When something is due.
+    fn deadline(&self) -> Instant {
+        if let Closing::Until(deadline) = self.closing {
+            return deadline;
+        }
+        let now = Instant::now();
+        let expiry = now + self.expires_at.since(self.app.clock.now());
+        let slow = self.app.hub.inner.slow_socket;
+        let stalled = self.stall.filter(|_| !slow.is_zero()).map(|stall| stall.since + slow);
+        self.heartbeat_at.min(expiry).min(stalled.unwrap_or(self.heartbeat_at))
+    }
+
+    fn on_deadline(&mut self) {
+        if self.closing != Closing::No {
+            return;
+        }
+        let now = Instant::now();
+        if self.app.clock.now() >= self.expires_at {
+            self.close(CloseCode::Unauthorized);
+            return;
+        }
+        let slow = self.app.hub.inner.slow_socket;
+        if let Some(stall) = self.stall
+            && !slow.is_zero()
+            && now >= stall.since + slow
+        {
+            if self.outbox.written() - stall.written < SLOW_BYTES {
+                self.close(CloseCode::TooSlow);
+                return;
+            }
+            self.stall = Some(Stall { since: now, written: self.outbox.written() });
+        }
+        if now >= self.heartbeat_at {
+            if now.duration_since(self.heard_at) > HEARTBEAT * 2 {
+                tracing::debug!("a peer was silent for two heartbeats");
+                self.peer_done = true;
+                return;
+            }
+            self.slots.ping = true;
+            self.slots.tell = true;
+            self.heartbeat_at = now + HEARTBEAT;
+        }
+    }
+
+    /// Puts what is next into the outbox, which is empty.
+    fn fill(&mut self) {
+        if self.closing != Closing::No {
+            return;
+        }
+        let slots = &mut self.slots;
+        let said = [slots.welcome.take(), slots.gap.take(), slots.auth_ok.take(), slots.error.take()];
+        for frame in said.into_iter().flatten() {
+            self.outbox.push(frame);
+        }
+        if let Some(payload) = self.slots.pong.take() {
+            self.outbox.push(frame::pong(&payload));
+        }
+        if std::mem::take(&mut self.slots.ping) {
+            self.outbox.push(frame::ping());
+        }
+        if std::mem::take(&mut self.slots.tell) {
+            let seq = self.room.core.lock().position(self.key);
+            self.outbox.push_frame(&ServerFrame::Pong { seq });
+        }
+        match self.room.take(self.key) {
+            Turn::Send { entries, told } => {
+                self.outbox.push_entries(&entries);
+                if let Some(seq) = told {
+                    self.outbox.push_frame(&ServerFrame::Pong { seq });
+                }
+            }
+            Turn::Gap(gap) => self.outbox.push_frame(&ServerFrame::from(gap)),
+            Turn::Wait => {}
+            Turn::Close(code) => self.close(code),
+        }
+    }
+
+    /// Writes as much of the outbox as the peer takes now.
+    fn write(&mut self) -> io::Result<()> {
+        let metrics = &self.app.hub.inner.metrics;
+        while !self.outbox.is_empty() {
+            match self.outbox.write_to(&self.stream, metrics) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let written = self.outbox.written();
+                    self.stall.get_or_insert_with(|| Stall { since: Instant::now(), written });
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what has come.
+    fn read(&mut self) -> io::Result<()> {
+        let mut buffer = [0; READ_BYTES];
+        match self.stream.try_read(&mut buffer) {
+            Ok(0) => {
+                self.peer_done = true;
+                Ok(())
+            }
+            Ok(length) => {
+                self.heard_at = Instant::now();
+                self.receive(buffer.get(..length).unwrap_or_default());
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        let mut reader = std::mem::take(&mut self.reader);
+        let read = reader.feed(bytes, |message| self.on_message(message));
+        self.reader = reader;
+        if let Err(code) = read {
+            self.close(code);
+        }
+    }
+
+    fn on_message(&mut self, message: Message) -> Result<(), CloseCode> {
+        self.app.hub.inner.metrics.received.increment(1);
+        match message {
+            Message::Close => {
+                self.peer_done = true;
+                Err(CloseCode::Normal)
+            }
+            _ if self.closing != Closing::No => Ok(()),
+            Message::Ping(payload) => {
+                self.slots.pong = Some(payload);
+                Ok(())
+            }
+            Message::Pong => Ok(()),
+            Message::Binary => self.bad_frame("Binary frames are not part of the protocol."),
+            Message::Text(text) => match serde_json::from_str(&text) {
+                Ok(ClientFrame::Ping) => {
+                    self.slots.tell = true;
+                    Ok(())
+                }
+                Ok(ClientFrame::Auth { token }) => {
+                    self.authenticate(&token);
+                    Ok(())
+                }
+                Err(_) => self.bad_frame(
+                    "Send {\"type\":\"PING\"} or {\"type\":\"AUTH\",\"payload\":{\"token\":\"…\"}}.",
+                ),
+            },
+        }
+    }
+
+    fn bad_frame(&mut self, detail: &str) -> Result<(), CloseCode> {
+        self.bad_frames += 1;
+        if self.bad_frames >= MAX_BAD_FRAMES {
+            return Err(CloseCode::BadRequest);
+        }
+        self.slots.error = encode(&ServerFrame::error(ErrorCode::BadFrame, detail));
+        Ok(())
+    }
+
+    /// Puts a fresh token in the place of the present one, which counts until it expires.
+    fn authenticate(&mut self, token: &str) {
+        let verified = self.app.tokens.verify(token, self.app.clock.now()).ok();
+        let claims = verified.filter(|claims| claims.org == self.org && claims.sub == self.user);
+        let renewed = claims.ok_or(Denied::SessionEnded).and_then(|claims| {
+            let role = self.room.core.lock().renew(self.key, self.user, claims.sid, Instant::now())?;
+            Ok((claims.expires_at(), role))
+        });
+        match renewed {
+            Ok((expires_at, role)) => {
+                self.expires_at = expires_at;
+                self.slots.auth_ok = encode(&ServerFrame::AuthOk { token_expires_at: expires_at, role });
+            }
+            Err(Denied::SessionEnded | Denied::UserUnknown) => {
+                let detail = "The token is not valid, not this user's, or its session has ended.";
+                self.slots.error = encode(&ServerFrame::error(ErrorCode::TokenInvalid, detail));
+            }
+            Err(Denied::Stale) => {
+                let detail = "This node cannot tell now who may enter. Try again shortly.";
+                self.slots.error = encode(&ServerFrame::error(ErrorCode::AccessUnknown, detail));
+            }
+        }
+    }
+
+    /// Says that it closes, after the frame that is half written, and nothing else from here on.
+    fn close(&mut self, code: CloseCode) {
+        if self.closing != Closing::No {
+            return;
+        }
+        tracing::debug!(close.code = code.code(), "a socket closes");
+        HubMetrics::closed(code);
+        self.outbox.keep_only_begun();
+        self.outbox.push(frame::close(code));
+        self.closing = Closing::Until(Instant::now() + CLOSE_TIMEOUT);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.room.leave(self.key);
+        self.app.hub.inner.metrics.sockets.decrement(1.0);
+    }
+}
+
+/// Encodes a frame of ours; these cannot fail, and a peer could do nothing about it if one did.
+fn encode(frame: &ServerFrame) -> Option<Bytes> {
+    serde_json::to_vec(frame).ok().map(|json| frame::text(&json))
+}
+
+/// A fraction of 1 from the random bits of an id.
+fn fraction(id: ConnectionId) -> f64 {
+    let [.., high, low] = *id.as_uuid().as_bytes();
+    f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX)
+}
+
+/// Closes a socket that may not take part.
+pub(super) async fn refuse(mut stream: TcpStream, code: CloseCode) {
+    let goodbye = async {
+        stream.write_all(&frame::close(code)).await?;
+        // The peer answers; closing before it has would make its kernel throw our code away.
+        let mut buffer = [0; 256];
+        while stream.read(&mut buffer).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // Neither a peer that is gone nor one that does not answer can be helped.
+    if let Ok(Err(error)) = tokio::time::timeout(CLOSE_TIMEOUT, goodbye).await {
+        tracing::debug!(%error, "a refused peer was gone");
+    }
+}

@@ -1,0 +1,103 @@
+//! The frames that a connection is writing: one turn's, and where in them it is.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Buf as _, Bytes};
+use tokio::net::TcpStream;
+
+use super::encode;
+use crate::hub::core::{Entry, TURN_FRAMES};
+use crate::hub::metrics::HubMetrics;
+use crate::hub::protocol::ServerFrame;
+
+/// Buffers handed to the kernel at once: a turn's frames and what else is said with them.
+const SLICES: usize = TURN_FRAMES + 8;
+
+/// Room that is kept between turns, in frames. An idle socket is not to hold a busy one's memory.
+const KEPT_CAPACITY: usize = 4;
+
+#[derive(Default)]
+pub(super) struct Outbox {
+    /// What remains; the first may be begun.
+    frames: VecDeque<Bytes>,
+    /// Whether the first is begun.
+    begun: bool,
+    /// Bytes written in all.
+    written: u64,
+    /// Activities among the frames.
+    deliveries: u64,
+    /// When this node learned of the first live one among them.
+    learned_at: Option<Instant>,
+}
+
+impl Outbox {
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
+    pub(super) fn push(&mut self, frame: Bytes) {
+        self.frames.push_back(frame);
+    }
+
+    pub(super) fn push_frame(&mut self, frame: &ServerFrame) {
+        self.frames.extend(encode(frame));
+    }
+
+    pub(super) fn push_entries(&mut self, entries: &[Arc<Entry>]) {
+        self.deliveries += entries.len() as u64;
+        self.learned_at = self.learned_at.or(entries.first().and_then(|entry| entry.learned_at));
+        self.frames.extend(entries.iter().map(|entry| entry.websocket()));
+    }
+
+    /// Drops what is not begun: the peer is owed nothing more than the end of a frame.
+    pub(super) fn keep_only_begun(&mut self) {
+        self.frames.truncate(usize::from(self.begun));
+    }
+
+    /// Writes once, all that fits one call.
+    pub(super) fn write_to(&mut self, stream: &TcpStream, metrics: &HubMetrics) -> io::Result<()> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let used = self.frames.len().min(SLICES);
+        for (slice, frame) in slices.iter_mut().zip(&self.frames) {
+            *slice = IoSlice::new(frame);
+        }
+        let mut length = stream.try_write_vectored(slices.get(..used).unwrap_or_default())?;
+        if length == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.written += length as u64;
+        metrics.writes.increment(1);
+        metrics.written_bytes.increment(length as u64);
+        while let Some(first) = self.frames.front_mut() {
+            if length < first.len() {
+                first.advance(length);
+                self.begun = self.begun || length > 0;
+                return Ok(());
+            }
+            length -= first.len();
+            self.begun = false;
+            self.frames.pop_front();
+        }
+        self.emptied(metrics);
+        Ok(())
+    }
+
+    fn emptied(&mut self, metrics: &HubMetrics) {
+        if self.deliveries > 0 {
+            metrics.deliveries.increment(std::mem::take(&mut self.deliveries));
+        }
+        if let Some(learned_at) = self.learned_at.take() {
+            metrics.delivery_seconds.record(learned_at.elapsed().as_secs_f64());
+        }
+        if self.frames.capacity() > KEPT_CAPACITY {
+            self.frames = VecDeque::new();
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The connections of a room, indexed by user, so that an entry touches only those whom it concerns.
+
+use std::collections::{HashMap, HashSet};
+
+use slab::Slab;
+
+use super::Wake;
+use crate::hub::protocol::CloseCode;
+use crate::types::{Role, Seq, SessionId, UserId};
+
+/// Names a connection of a room for as long as it is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectionKey(usize);
+
+/// How far a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Position {
+    /// At the room's cursor, wherever that is: nothing is stored and nothing is owed.
+    CaughtUp,
+    /// Everything up to here was taken; it has been woken to take more.
+    Behind(Seq),
+}
+
+pub(super) struct Connection<W> {
+    pub(super) user: UserId,
+    pub(super) session: SessionId,
+    pub(super) position: Position,
+    /// The highest position that its peer was told.
+    pub(super) told: Seq,
+    pub(super) closing: Option<CloseCode>,
+    pub(super) waker: W,
+}
+
+/// All connections of a room.
+pub(super) struct Connections<W> {
+    all: Slab<Connection<W>>,
+    by_user: HashMap<UserId, Vec<ConnectionKey>>,
+    /// Those of the users above who are admins now.
+    admins: HashSet<UserId>,
+}
+
+impl<W: Wake> Connections<W> {
+    pub(super) fn new() -> Self {
+        Self { all: Slab::new(), by_user: HashMap::new(), admins: HashSet::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    pub(super) fn insert(&mut self, connection: Connection<W>, role: Role) -> ConnectionKey {
+        let user = connection.user;
+        let key = ConnectionKey(self.all.insert(connection));
+        self.by_user.entry(user).or_default().push(key);
+        self.set_role(user, role);
+        key
+    }
+
+    pub(super) fn remove(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.all.try_remove(key.0) else {
+            return;
+        };
+        if let Some(keys) = self.by_user.get_mut(&connection.user) {
+            keys.retain(|other| *other != key);
+            if keys.is_empty() {
+                self.by_user.remove(&connection.user);
+                self.admins.remove(&connection.user);
+            }
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, key: ConnectionKey) -> Option<&mut Connection<W>> {
+        self.all.get_mut(key.0)
+    }
+
+    /// Notes the present role of a user who has connections here.
+    pub(super) fn set_role(&mut self, user: UserId, role: Role) {
+        match role {
+            Role::Admin if self.by_user.contains_key(&user) => self.admins.insert(user),
+            Role::Admin | Role::Member => self.admins.remove(&user),
+        };
+    }
+
+    pub(super) fn for_each(&mut self, mut visit: impl FnMut(&mut Connection<W>)) {
+        for (_, connection) in &mut self.all {
+            visit(connection);
+        }
+    }
+
+    pub(super) fn for_user(&mut self, user: UserId, mut visit: impl FnMut(&mut Connection<W>)) {
+        for key in self.by_user.get(&user).into_iter().flatten() {
+            if let Some(connection) = self.all.get_mut(key.0) {
+                visit(connection);
+            }
+        }
+    }
+
+    /// The admins who have connections here.
+    pub(super) fn admins(&self) -> Vec<UserId> {
+        self.admins.iter().copied().collect()
+    }
+
+    /// Marks connections as to be closed, and wakes them so that they do. The first reason stands.
+    pub(super) fn close(&mut self, code: CloseCode, which: impl Fn(&Connection<W>) -> bool) {
+        self.for_each(|connection| {
+            if which(connection) && connection.closing.is_none() {
+                connection.closing = Some(code);
+                connection.waker.wake();
+            }
+        });
+    }
+}

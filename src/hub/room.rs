@@ -1,0 +1,245 @@
+//! A room: the organisation's log as this node follows it, and the task that does its reading.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use super::Inner;
+use super::core::{self, ConnectionKey, Core, Entry, Mark, Sweep, Turn, Wake, Work};
+use super::load;
+use super::protocol::CloseCode;
+use crate::activity::Head;
+use crate::types::{LogEntry, OrgId, Seq};
+
+/// Bytes of its log that a room remembers.
+const MAX_ROOM_BYTES: usize = 1 << 20;
+
+/// How long what is missing may come by itself before it is read.
+const REORDER_WINDOW: Duration = Duration::from_millis(20);
+
+/// How long a room stays after its last use.
+pub(super) const LINGER: Duration = Duration::from_secs(30);
+
+impl Wake for Arc<Notify> {
+    fn wake(&self) {
+        self.notify_one();
+    }
+}
+
+/// Whether a room can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// It is reading where its log stands.
+    Opening,
+    /// It can be used.
+    Open,
+    /// There is no such organisation.
+    Missing,
+    /// It has left the registry: look there for another.
+    Retired,
+}
+
+/// The organisation's log as this node follows it.
+pub(super) struct Room {
+    pub(super) org: OrgId,
+    pub(super) core: Mutex<Core<Arc<Notify>>>,
+    state: watch::Sender<State>,
+    work: Notify,
+    used_at: Mutex<Instant>,
+}
+
+impl Room {
+    pub(super) fn new(org: OrgId) -> Arc<Self> {
+        Arc::new(Self {
+            org,
+            core: Mutex::new(Core::new(MAX_ROOM_BYTES)),
+            state: watch::Sender::new(State::Opening),
+            work: Notify::new(),
+            used_at: Mutex::new(Instant::now()),
+        })
+    }
+
+    /// Notes that somebody uses the room.
+    pub(super) fn touch(&self) {
+        *self.used_at.lock() = Instant::now();
+    }
+
+    /// What the room is, once it is no longer opening.
+    pub(super) async fn settled(&self) -> State {
+        let mut state = self.state.subscribe();
+        match state.wait_for(|state| *state != State::Opening).await {
+            Ok(state) => *state,
+            Err(_) => State::Retired,
+        }
+    }
+
+    pub(super) fn state(&self) -> State {
+        *self.state.borrow()
+    }
+
+    /// Takes entries that were committed.
+    pub(super) fn committed(&self, hub: &Inner, entries: Vec<Arc<LogEntry>>) {
+        let now = Instant::now();
+        self.offer(hub, entries.into_iter().map(|entry| Entry::live(entry, now)));
+    }
+
+    fn offer(&self, hub: &Inner, entries: impl Iterator<Item = Arc<Entry>>) {
+        let (outcome, has_work) = {
+            let mut core = self.core.lock();
+            let outcome = core.offer(entries);
+            (outcome, core.work().is_some())
+        };
+        if let Err(diverged) = outcome {
+            hub.diverged(self, diverged);
+        }
+        if has_work {
+            self.work.notify_one();
+        }
+    }
+
+    /// A connection's turn.
+    pub(super) fn take(&self, key: ConnectionKey) -> Turn {
+        let (turn, has_work) = {
+            let mut core = self.core.lock();
+            let turn = core.take(key, Instant::now());
+            let has_work = matches!(turn, Turn::Wait) && core.work().is_some();
+            (turn, has_work)
+        };
+        if has_work {
+            self.work.notify_one();
+        }
+        turn
+    }
+
+    /// A connection ends.
+    pub(super) fn leave(&self, key: ConnectionKey) {
+        self.core.lock().leave(key);
+        self.touch();
+    }
+
+    /// Closes everybody: the node stops.
+    pub(super) fn close_all(&self) {
+        self.core.lock().close_all(CloseCode::ServiceRestart);
+    }
+
+    /// Compares the log's head with where the room stood before it was read.
+    pub(super) fn sweep(&self, hub: &Inner, before: Mark, head: &Head, read_at: Instant) {
+        let outcome = self.core.lock().sweep(before, head, read_at);
+        match outcome {
+            Ok(Sweep::Nothing) => {}
+            Ok(Sweep::Behind) => {
+                hub.metrics.sweep_catches.increment(1);
+                self.work.notify_one();
+            }
+            Err(diverged) => hub.diverged(self, diverged),
+        }
+    }
+
+    /// Leaves the registry's hands: whoever still holds it looks for another.
+    pub(super) fn retired(&self) {
+        self.state.send_replace(State::Retired);
+        self.work.notify_one();
+    }
+
+    /// The room's task: opens it, reads what is missing or wanted, and ends when the room is unused.
+    pub(super) async fn run(self: Arc<Self>, hub: Arc<Inner>) {
+        if !self.open(&hub).await {
+            hub.retire(&self);
+            return;
+        }
+        let mut failures = 0;
+        while self.state() == State::Open {
+            let work = self.core.lock().work();
+            let done = match work {
+                None => {
+                    if self.wait(&hub).await {
+                        continue;
+                    }
+                    return;
+                }
+                Some(Work::FillGap(from, to)) => self.fill_gap(&hub, from, to).await,
+                Some(Work::ReadBlock(number, until)) => self.read_block(&hub, number, until).await,
+            };
+            failures = match done {
+                Ok(()) => 0,
+                Err(error) => {
+                    tracing::warn!(organisation.id = %self.org, error = %error, "a room cannot read its log");
+                    tokio::time::sleep(load::pause_after(failures)).await;
+                    failures + 1
+                }
+            };
+        }
+    }
+
+    /// Reads where the log stands, however long the store is away. False where there is no such log.
+    async fn open(&self, hub: &Inner) -> bool {
+        let mut failures = 0;
+        loop {
+            let read_at = Instant::now();
+            match load::opening(&hub.db, self.org, hub.oldest_live_token()).await {
+                Ok(Some(opening)) => {
+                    self.core.lock().open(opening, read_at);
+                    self.state.send_replace(State::Open);
+                    return true;
+                }
+                Ok(None) => {
+                    self.state.send_replace(State::Missing);
+                    return false;
+                }
+                Err(error) => {
+                    tracing::warn!(organisation.id = %self.org, error = %error, "a room cannot be opened yet");
+                }
+            }
+            tokio::time::sleep(load::pause_after(failures)).await;
+            failures += 1;
+        }
+    }
+
+    /// Waits for work. False when the room has been unused for [`LINGER`] and is retired.
+    async fn wait(&self, hub: &Inner) -> bool {
+        let unused_from = *self.used_at.lock() + LINGER;
+        let idle = tokio::time::timeout_at(unused_from.into(), self.work.notified()).await.is_err();
+        if idle && self.core.lock().is_empty() {
+            return !hub.retire_unused(self);
+        }
+        if idle {
+            self.touch();
+        }
+        true
+    }
+
+    async fn fill_gap(&self, hub: &Inner, from: Seq, to: Seq) -> crate::error::Result<()> {
+        tokio::time::sleep(REORDER_WINDOW).await;
+        if !matches!(self.core.lock().work(), Some(Work::FillGap(still, _)) if still == from) {
+            return Ok(());
+        }
+        let _permit = hub.reads.acquire().await;
+        let (entries, _) = load::range(&hub.db, self.org, from, to).await?;
+        hub.metrics.gaps.increment(1);
+        if entries.is_empty() {
+            return Err(anyhow::anyhow!(
+                "the log of {} lacks entry {from}, though a later one is known",
+                self.org
+            )
+            .into());
+        }
+        self.offer(hub, entries.into_iter());
+        Ok(())
+    }
+
+    async fn read_block(
+        &self,
+        hub: &Inner,
+        number: core::BlockNumber,
+        until: Seq,
+    ) -> crate::error::Result<()> {
+        let _permit = hub.reads.acquire().await;
+        let (entries, head) = load::range(&hub.db, self.org, number.first(), until).await?;
+        hub.metrics.replay_reads.increment(1);
+        let first_seq = head.map_or(Seq::ZERO, |head| head.first_seq);
+        self.core.lock().block_read(number, entries, first_seq);
+        Ok(())
+    }
+}

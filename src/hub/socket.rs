@@ -1,0 +1,154 @@
+//! `GET /ws`: the handshake, and who may take part.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, Request, State};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{RequestExt as _, Router};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tracing::Instrument as _;
+
+use super::connection::{self, Connection, Peer};
+use super::core::{Denied, Join};
+use super::metrics::HubMetrics;
+use super::protocol::CloseCode;
+use super::ws::upgrade;
+use crate::app::App;
+use crate::auth::Claims;
+use crate::error::{Code, Error, Result};
+use crate::types::{ConnectionId, EpochId, Seq};
+
+/// The socket's route.
+pub fn routes() -> Router<App> {
+    Router::new().route("/ws", get(open_socket))
+}
+
+/// What a client asks for in the query.
+#[derive(Default)]
+struct Wish {
+    token: Option<String>,
+    after: Option<Seq>,
+    epoch: Option<EpochId>,
+}
+
+/// Upgrades the connection. A token that is refused is told by a close frame after that, because a
+/// browser cannot see the status of a handshake.
+async fn open_socket(State(app): State<App>, mut request: Request) -> Result<Response> {
+    if app.stop.is_cancelled() {
+        return Err(Error::refused(Code::Draining, "This node is going away: connect to another."));
+    }
+    let mut handshake = upgrade::read(request.headers())?;
+    let wish = match request.extract_parts::<Query<Vec<(String, String)>>>().await {
+        Ok(Query(pairs)) => parse_wish(pairs, handshake.token.take()),
+        Err(_) => Err(CloseCode::BadRequest),
+    };
+    let upgraded = hyper::upgrade::on(&mut request);
+    let task = serve(app.clone(), upgraded, wish).instrument(tracing::info_span!(
+        "socket",
+        organisation.id = tracing::field::Empty,
+        user.id = tracing::field::Empty,
+    ));
+    app.tasks.spawn(task);
+    Ok(handshake.into_response())
+}
+
+/// Reads the query. Parameters that are not known are left alone: intermediaries add their own.
+fn parse_wish(pairs: Vec<(String, String)>, token: Option<String>) -> Result<Wish, CloseCode> {
+    let mut wish = Wish { token, ..Wish::default() };
+    for (name, value) in pairs {
+        match name.as_str() {
+            "token" => wish.token = Some(value),
+            "after" => {
+                let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+                let seq = value.parse().ok().filter(|_| digits).and_then(Seq::new);
+                wish.after = Some(seq.ok_or(CloseCode::BadRequest)?);
+            }
+            "epoch" => wish.epoch = Some(value.parse().map_err(|_| CloseCode::BadRequest)?),
+            _ => {}
+        }
+    }
+    Ok(wish)
+}
+
+/// Serves one socket from its upgrade to its end.
+async fn serve(app: App, upgraded: OnUpgrade, wish: Result<Wish, CloseCode>) {
+    let (stream, early) = match upgraded.await.map(take_stream) {
+        Ok(Some(taken)) => taken,
+        Ok(None) => {
+            tracing::error!("an upgraded connection is not a plain stream");
+            return;
+        }
+        Err(error) => {
+            tracing::debug!(%error, "a client went away during its handshake");
+            return;
+        }
+    };
+    match admit(&app, wish).await {
+        Ok(admitted) => {
+            let Admitted { claims, joined, room, waker } = admitted;
+            let span = tracing::Span::current();
+            span.record("organisation.id", tracing::field::display(claims.org));
+            span.record("user.id", tracing::field::display(claims.sub));
+            tracing::debug!(seq = joined.seq.get(), resumed = joined.resumed, "a socket was opened");
+            let peer = Peer { id: ConnectionId::new(), claims, joined, waker };
+            Connection::new(app, stream, room, peer).run(&early).await;
+        }
+        Err(code) => {
+            tracing::debug!(close.code = code.code(), "a socket was refused");
+            HubMetrics::closed(code);
+            connection::refuse(stream, code).await;
+        }
+    }
+}
+
+/// The stream under an upgraded connection, and what the client sent right after its handshake.
+fn take_stream(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
+}
+
+struct Admitted {
+    claims: Claims,
+    joined: super::core::Joined,
+    room: Arc<super::room::Room>,
+    waker: Arc<Notify>,
+}
+
+/// Lets the bearer of a token in, or says with which code to close.
+async fn admit(app: &App, wish: Result<Wish, CloseCode>) -> Result<Admitted, CloseCode> {
+    let wish = wish?;
+    let token = wish.token.ok_or(CloseCode::Unauthorized)?;
+    let claims = app.tokens.verify(&token, app.clock.now()).map_err(|_| CloseCode::Unauthorized)?;
+    let join = Join { user: claims.sub, session: claims.sid, after: wish.after, epoch: wish.epoch };
+    let waker = Arc::new(Notify::new());
+    match app.hub.inner.join(claims.org, &join, &waker).await {
+        Ok((room, joined)) => Ok(Admitted { claims, joined, room, waker }),
+        Err(Denied::UserUnknown) => Err(CloseCode::Removed),
+        Err(Denied::SessionEnded) => Err(CloseCode::Unauthorized),
+        Err(Denied::Stale) => Err(CloseCode::Unavailable),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(name: &str, value: &str) -> Result<Wish, CloseCode> {
+        parse_wish(vec![(name.to_owned(), value.to_owned())], None)
+    }
+
+    #[test]
+    fn a_position_is_a_number_from_0_to_2_63() {
+        assert_eq!(parse("after", "0").ok().and_then(|wish| wish.after), Some(Seq::ZERO));
+        let last = i64::MAX.to_string();
+        assert_eq!(parse("after", &last).ok().and_then(|wish| wish.after), Seq::new(i64::MAX));
+        for bad in ["", "-1", "+1", "x", "1.0", "9223372036854775808"] {
+            assert_eq!(parse("after", bad).err(), Some(CloseCode::BadRequest), "{bad:?}");
+        }
+        assert!(parse("utm_source", "mail").is_ok());
+    }
+}
