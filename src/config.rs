@@ -76,7 +76,7 @@ pub struct DatabaseConfig {
           help_heading = "Database", value_parser = parse_connections)]
     pub max_connections: usize,
 
-    /// Run pending migrations at start; otherwise /readyz says migrations_pending until `roomcast migrate` has run
+    /// Run pending migrations at start; otherwise /readyz says so until `roomcast migrate` has run
     #[arg(long, env = "RUN_MIGRATIONS", default_value_t = true, action = clap::ArgAction::Set, global = true,
           help_heading = "Database")]
     pub run_migrations: bool,

@@ -12,6 +12,7 @@ use tokio::sync::OwnedMutexGuard;
 pub(super) type AsyncSqlite = SyncConnectionWrapper<SqliteConnection>;
 
 /// A connection inside an open scope. Query functions take it by `&mut`.
+#[expect(clippy::large_enum_variant, reason = "it is moved once a transaction, which a box would cost too")]
 pub enum Conn {
     /// To a PostgreSQL server.
     Postgres(PgConn),

@@ -179,7 +179,6 @@ fn check_foreign_keys(conn: &mut diesel::SqliteConnection) -> anyhow::Result<()>
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {
-    #[expect(clippy::disallowed_methods, reason = "awaited right here, it does not outlive its caller")]
     tokio::task::spawn_blocking(work).await?
 }
 

@@ -41,6 +41,7 @@ struct Inner {
     sink: OnceLock<Arc<dyn CommitSink>>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Pools {
     Postgres(postgres::Postgres),
     Sqlite(sqlite::Sqlite),

@@ -68,10 +68,7 @@ impl Postgres {
 async fn wait_until_up(config: &PostgresConfig) -> anyhow::Result<()> {
     let started = Instant::now();
     loop {
-        let error = match config.connect().await {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
-        };
+        let Err(error) = config.connect().await else { return Ok(()) };
         let server = config.server();
         // 57P03: it is starting up. Every other answer of a server will be the same in a second.
         let refused =

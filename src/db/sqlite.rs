@@ -117,7 +117,6 @@ fn lock(path: &Path) -> anyhow::Result<File> {
 }
 
 async fn connect(url: String) -> ConnectionResult<AsyncSqlite> {
-    #[expect(clippy::disallowed_methods, reason = "opening a file does not outlive its caller")]
     let opened = tokio::task::spawn_blocking(move || {
         let mut conn = SqliteConnection::establish(&url)?;
         diesel::connection::SimpleConnection::batch_execute(&mut conn, PRAGMAS)

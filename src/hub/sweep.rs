@@ -63,13 +63,12 @@ async fn sweep(hub: &Inner, rooms: &[Arc<Room>]) {
         };
         let heads: HashMap<OrgId, _> = heads.into_iter().map(|head| (head.org_id, head)).collect();
         for (room, before) in chunk {
-            match heads.get(&room.org) {
-                Some(head) => room.sweep(hub, *before, head, read_at),
+            if let Some(head) = heads.get(&room.org) {
+                room.sweep(hub, *before, head, read_at);
+            } else {
                 // Never "nothing new": the room goes stale and refuses.
-                None => {
-                    hub.metrics.sweep_failures.increment(1);
-                    tracing::error!(organisation.id = %room.org, "the log of a watched organisation is gone");
-                }
+                hub.metrics.sweep_failures.increment(1);
+                tracing::error!(organisation.id = %room.org, "the log of a watched organisation is gone");
             }
         }
     }

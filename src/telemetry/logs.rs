@@ -28,7 +28,7 @@ pub fn init(config: &TelemetryConfig) -> anyhow::Result<()> {
 
 fn filter(directives: &str) -> anyhow::Result<EnvFilter> {
     let quiet = QUIET.iter().filter(|library| !directives.contains(*library));
-    let quiet: String = quiet.map(|library| format!(",{library}=info")).collect();
-    EnvFilter::try_new(format!("{directives}{quiet}"))
-        .with_context(|| format!("RUST_LOG: cannot read {directives:?}"))
+    let quiet = quiet.map(|library| format!("{library}=info"));
+    let all: Vec<String> = std::iter::once(directives.to_owned()).chain(quiet).collect();
+    EnvFilter::try_new(all.join(",")).with_context(|| format!("RUST_LOG: cannot read {directives:?}"))
 }

@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn two_clients_do_not_wait_alike() {
-        let backoff = Backoff { base: Duration::from_secs(3600), max: Duration::from_secs(3600) };
+        let backoff = Backoff { base: Duration::from_hours(1), max: Duration::from_hours(1) };
         let delays: std::collections::HashSet<_> = (0..32).map(|_| backoff.delay(0)).collect();
         assert!(delays.len() > 16, "{delays:?}");
     }

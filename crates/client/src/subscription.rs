@@ -16,7 +16,7 @@ use crate::token::{Refresh, RefreshError, Refreshing, Token};
 use crate::verify::Verifier;
 
 /// A longer `Retry-After` is taken for a mistake.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(10);
 
 /// So many heartbeats without a frame mean that the link is dead.
 const SILENT_HEARTBEATS: u32 = 2;

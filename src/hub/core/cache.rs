@@ -7,7 +7,7 @@ use super::entry::Entry;
 use crate::types::Seq;
 
 /// Entries in a block. Aligned, so that any position in it shares the read.
-pub const BLOCK: i64 = 256;
+pub(super) const BLOCK: i64 = 256;
 
 /// The number of a block: the first holds 1 to 256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

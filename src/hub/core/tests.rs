@@ -299,8 +299,8 @@ impl World {
         }
     }
 
-    fn apply(&mut self, step: Step) {
-        match step {
+    fn apply(&mut self, step: &Step) {
+        match *step {
             Step::Commit(kind) => {
                 let audience = self.audience(kind);
                 self.commit(audience, None);
@@ -405,7 +405,7 @@ proptest! {
     ) {
         let mut world = World::new(history);
         for step in steps {
-            world.apply(step);
+            world.apply(&step);
         }
         world.settle();
         world.check_rest();

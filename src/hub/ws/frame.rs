@@ -62,8 +62,8 @@ mod tests {
         assert_eq!(text(b"hi").as_ref(), [0x81, 2, b'h', b'i']);
         assert_eq!(text(&[0; 125]).len(), 2 + 125);
         assert_eq!(text(&[0; 126]).get(..4), Some([0x81, 126, 0, 126].as_slice()));
-        assert_eq!(text(&[0; 65_535]).len(), 4 + 65_535);
-        assert_eq!(text(&[0; 65_536]).get(..10), Some([0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0].as_slice()));
+        assert_eq!(text(&vec![0; 65_535]).len(), 4 + 65_535);
+        assert_eq!(text(&vec![0; 65_536]).get(..10), Some([0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0].as_slice()));
         assert_eq!(close(CloseCode::Removed).get(2..4), Some([0x11, 0x33].as_slice()));
     }
 }

@@ -157,7 +157,7 @@ mod tests {
         match payload.len() {
             length @ 0..126 => frame.push(0x80 | u8::try_from(length).unwrap()),
             length => {
-                frame.push(0x80 | 126);
+                frame.push(0xFE);
                 frame.extend_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
             }
         }
