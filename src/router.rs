@@ -10,11 +10,11 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::error::{Code, Error};
 use crate::http::middleware;
-use crate::{hub, operations};
+use crate::{activity, hub, operations};
 
 /// The API's routes and the document that describes them.
 fn api() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(crate::openapi::Document::openapi())
+    OpenApiRouter::with_openapi(crate::openapi::Document::openapi()).merge(activity::routes())
 }
 
 /// The OpenAPI document.
