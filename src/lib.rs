@@ -7,6 +7,7 @@
 pub mod activity;
 pub mod app;
 pub mod auth;
+mod broadcast;
 pub mod cli;
 pub mod config;
 pub mod db;
