@@ -149,6 +149,11 @@ impl Error {
         Self::refused(Code::NotFound, format!("There is no such {what}."))
     }
 
+    /// Whether the change may have happened although it failed, so that nothing may be undone for it.
+    pub fn outcome_is_unknown(&self) -> bool {
+        matches!(self, Self::Database(DbError::OutcomeUnknown(_)))
+    }
+
     /// What clients match on.
     pub fn code(&self) -> Code {
         match self {
@@ -196,6 +201,36 @@ impl From<diesel::result::Error> for Error {
     fn from(error: diesel::result::Error) -> Self {
         Self::Database(DbError::Query(error))
     }
+}
+
+/// Names a failure that is dropped on purpose, where what was asked for does not depend on it.
+pub trait LogFailure {
+    /// Logs the failure of `what`, if it is one, and goes on.
+    fn log_failure(self, what: &'static str);
+}
+
+impl<T> LogFailure for Result<T> {
+    fn log_failure(self, what: &'static str) {
+        if let Err(error) = self {
+            let cause = match &error {
+                Error::Internal(cause) => format!("{cause:#}"),
+                Error::Refused { .. } | Error::Invalid(_) | Error::Database(_) => error.to_string(),
+            };
+            tracing::warn!(error = cause, "could not {what}");
+        }
+    }
+}
+
+/// How every operation may fail, for the OpenAPI document.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "describes answers; it is never made")]
+pub(crate) enum Problems {
+    /// The request is refused; `code` says why.
+    #[response(status = "4XX", content_type = "application/problem+json")]
+    Client(Problem),
+    /// The server cannot answer it now; `code` says why.
+    #[response(status = "5XX", content_type = "application/problem+json")]
+    Server(Problem),
 }
 
 /// The body of every failure (RFC 9457).

@@ -7,6 +7,7 @@
 pub mod activity;
 pub mod app;
 pub mod auth;
+mod broadcast;
 pub mod cli;
 pub mod config;
 pub mod db;
@@ -15,7 +16,9 @@ pub mod http;
 pub mod hub;
 pub mod openapi;
 pub mod operations;
+mod organisations;
 pub mod router;
 pub mod server;
 pub mod telemetry;
 pub mod types;
+mod users;

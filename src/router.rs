@@ -10,11 +10,16 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::error::{Code, Error};
 use crate::http::middleware;
-use crate::{hub, operations};
+use crate::{activity, auth, broadcast, hub, operations, organisations, users};
 
 /// The API's routes and the document that describes them.
 fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(crate::openapi::Document::openapi())
+        .merge(auth::routes())
+        .merge(organisations::routes())
+        .merge(broadcast::routes())
+        .merge(users::routes())
+        .merge(activity::routes())
 }
 
 /// The OpenAPI document.

@@ -7,10 +7,13 @@
 //! the hub.
 
 mod append;
+mod feed;
 mod model;
 pub(crate) mod queries;
+mod routes;
 mod writer;
 
 pub use append::{Origin, append, create_log};
 pub use model::{Activity, Head, SessionEnd, SessionStart};
+pub(crate) use routes::{ActivityBody, routes};
 pub use writer::Writer;

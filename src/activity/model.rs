@@ -376,9 +376,11 @@ impl Draft<'_> {
     }
 }
 
-const AUDIENCE_EVERYONE: &str = "EVERYONE";
+/// The audience of every member.
+pub(crate) const AUDIENCE_EVERYONE: &str = "EVERYONE";
 const AUDIENCE_ADMINS: &str = "ADMINS";
-const AUDIENCE_ADMINS_AND: &str = "ADMINS_AND";
+/// The audience of admins and the one user in `audience_id`.
+pub(crate) const AUDIENCE_ADMINS_AND: &str = "ADMINS_AND";
 /// The audience whose members stand in `activity_recipients`.
 pub(crate) const AUDIENCE_USERS: &str = "USERS";
 

@@ -184,6 +184,19 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 #[derive(Debug, Clone)]
 pub struct Admin(Member);
 
+impl TryFrom<Member> for Admin {
+    type Error = Error;
+
+    fn try_from(member: Member) -> Result<Self> {
+        match member.role {
+            Role::Admin => Ok(Self(member)),
+            Role::Member => {
+                Err(Error::refused(Code::RoleForbidden, "Only admins of the organisation may do this."))
+            }
+        }
+    }
+}
+
 impl std::ops::Deref for Admin {
     type Target = Member;
 
@@ -196,13 +209,7 @@ impl FromRequestParts<App> for Admin {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let member = Member::from_request_parts(parts, app).await?;
-        match member.role {
-            Role::Admin => Ok(Self(member)),
-            Role::Member => {
-                Err(Error::refused(Code::RoleForbidden, "Only admins of the organisation may do this."))
-            }
-        }
+        Self::try_from(Member::from_request_parts(parts, app).await?)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Reading the fields of a body or a query, so that all that is wrong is told at once: types, bounds,
 //! missing fields and fields that do not exist.
 
+use std::str::FromStr;
+
 use serde_json::{Map, Value};
 
 use crate::error::{Error, FieldError, Result};
@@ -67,6 +69,11 @@ impl Fields {
         self.errors.push(FieldError { field: name.to_owned(), message: message.into() });
     }
 
+    /// Whether a field is there and not read yet; null is as if it were not there.
+    pub fn is_given(&self, name: &str) -> bool {
+        self.rest.get(name).is_some_and(|value| !value.is_null())
+    }
+
     /// Takes a field; null is as if it were not there.
     fn take(&mut self, name: &str) -> Option<Value> {
         self.rest.remove(name).filter(|value| !value.is_null())
@@ -108,6 +115,29 @@ impl Fields {
     {
         let value = self.take(name)?;
         self.text(name, value)
+    }
+
+    /// An id that must be there.
+    pub fn required_id<T: FromStr>(&mut self, name: &str) -> Option<T> {
+        let value = self.take_required(name)?;
+        self.id(name, value)
+    }
+
+    /// An id that may be left out.
+    pub fn optional_id<T: FromStr>(&mut self, name: &str) -> Option<T> {
+        let value = self.take(name)?;
+        self.id(name, value)
+    }
+
+    fn id<T: FromStr>(&mut self, name: &str, value: Value) -> Option<T> {
+        let id = match value {
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        };
+        if id.is_none() {
+            self.reject(name, "must be an id: a UUID as text");
+        }
+        id
     }
 
     /// A whole number from `min` to `max` that may be left out.

@@ -10,4 +10,5 @@ pub mod request_id;
 
 pub use extract::{Admin, ClientInfo, Created, Member, NoContent, PathId, ValidJson, ValidQuery};
 pub use fields::{Fields, FromFields};
+pub(crate) use page::PageParams;
 pub use page::{Page, PageQuery};

@@ -39,6 +39,18 @@ impl<T> Page<T> {
     }
 }
 
+/// Which page of a list, as a query asks for it.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes `PageQuery` in the OpenAPI document; it is never made")]
+pub(crate) struct PageParams {
+    /// The `nextCursor` of the page before.
+    cursor: Option<String>,
+    /// Most items on the page.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+}
+
 /// Which page of a list whose items are ordered by id.
 #[derive(Debug)]
 pub struct PageQuery {

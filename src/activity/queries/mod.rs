@@ -1,5 +1,6 @@
 //! The log's tables, read and written. Nothing but diesel.
 
+pub(super) mod feed;
 mod postgres;
 mod sqlite;
 

@@ -1,0 +1,70 @@
+//! Accounts: making one, and telling whether a password is its own.
+
+use super::credentials_invalid;
+use crate::app::App;
+use crate::auth::model::Account;
+use crate::auth::queries::accounts as queries;
+use crate::error::{LogFailure as _, Result};
+use crate::types::{AccountId, Email, NewPassword, Password};
+use crate::{read, transaction};
+
+/// The account with this email.
+pub(crate) async fn find_by_email(app: &App, email: &Email) -> Result<Option<Account>> {
+    read!(app.db.central(), |conn| Ok(queries::find_by_email(conn, email).await?))
+}
+
+/// The account with this id.
+pub(crate) async fn find(app: &App, id: AccountId) -> Result<Option<Account>> {
+    read!(app.db.central(), |conn| Ok(queries::find(conn, id).await?))
+}
+
+/// How many passwords the account has had.
+pub(crate) async fn find_password_version(app: &App, id: AccountId) -> Result<Option<i64>> {
+    read!(app.db.central(), |conn| Ok(queries::find_password_version(conn, id).await?))
+}
+
+/// The account, if it exists and the password is its own; else `credentials_invalid`, which takes as long
+/// where there is no account.
+pub(crate) async fn authenticate(app: &App, account: Option<Account>, password: Password) -> Result<Account> {
+    let stored = account.as_ref().map(|account| account.password_hash.clone());
+    let own = app.hasher.verify(password, stored).await?;
+    account.filter(|_| own).ok_or_else(credentials_invalid)
+}
+
+/// Makes an account; `None` where another request has just made one with this email.
+pub(crate) async fn create(app: &App, email: &Email, password: &NewPassword) -> Result<Option<Account>> {
+    let now = app.clock.now();
+    let account = Account {
+        id: AccountId::new(),
+        email: email.clone(),
+        password_hash: app.hasher.hash(password.as_password().clone()).await?,
+        password_version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    let inserted = transaction!(app.db.central(), |tx| Ok(queries::insert(tx, &account).await?))?;
+    Ok(inserted.then_some(account))
+}
+
+/// Takes an account back that was made for something that then failed. One that is in use stays.
+pub(crate) async fn discard(app: &App, id: AccountId) {
+    let deleted: Result<()> =
+        async { transaction!(app.db.central(), |tx| Ok(queries::delete_unused(tx, id).await?)) }.await;
+    deleted.log_failure("remove an account that was made in vain");
+}
+
+/// Gives the account another password if it still has the one that was checked; the new version, else
+/// `credentials_invalid`.
+pub(crate) async fn change_password(app: &App, account: &Account, password: NewPassword) -> Result<i64> {
+    let hash = app.hasher.hash(password.as_password().clone()).await?;
+    let now = app.clock.now();
+    let version = transaction!(app.db.central(), |tx| Ok(queries::update_password(
+        tx,
+        account.id,
+        account.password_version,
+        hash,
+        now
+    )
+    .await?))?;
+    version.ok_or_else(credentials_invalid)
+}

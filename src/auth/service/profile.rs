@@ -1,0 +1,129 @@
+//! The caller: who they are, their name and password, and where else they are a member.
+
+use super::{accounts, memberships, session_ended, sessions};
+use crate::activity::{self, Activity};
+use crate::app::App;
+use crate::auth::model::Account;
+use crate::auth::queries::sessions as queries;
+use crate::auth::wire::{PasswordChange, UpdateMe};
+use crate::db::Tx;
+use crate::error::{LogFailure as _, Result};
+use crate::http::{ClientInfo, Member, Page, PageQuery};
+use crate::organisations::{self, Organisation};
+use crate::types::{OrgId, Role};
+use crate::users::{self, User};
+use crate::{read, transaction};
+
+/// The caller and their organisation.
+pub(crate) async fn load(app: &App, member: &Member) -> Result<(User, Organisation)> {
+    read!(app.db.org(member.org), |conn| {
+        let user = users::service::load_caller(conn, member).await?;
+        let organisation = organisations::service::load(conn, member.org).await?;
+        Ok((user, organisation))
+    })
+}
+
+/// Changes the caller's name, password or both. A new password ends the account's other sessions, in
+/// this organisation with the change, in others right after it.
+pub(crate) async fn update(app: &App, member: &Member, update: UpdateMe) -> Result<User> {
+    let changed = match update.password {
+        Some(change) => Some(change_password(app, member, change).await?),
+        None => None,
+    };
+    let version = changed.as_ref().map(|(_, version)| *version);
+    let origin = member.origin(app.clock.now());
+    let user = transaction!(app.db.org(member.org), |tx| {
+        let mut user = users::service::lock_caller(tx, member).await?;
+        if let Some(version) = version {
+            end_other_sessions(tx, member, &origin, version).await?;
+        }
+        if let Some(name) = update.name {
+            user = users::service::rename(tx, &origin, user, name).await?;
+        }
+        Ok(user)
+    })?;
+    if let Some((account, version)) = changed {
+        end_sessions_elsewhere(app, member, &account, version).await;
+    }
+    Ok(user)
+}
+
+/// The account and the version of its new password.
+async fn change_password(app: &App, member: &Member, change: PasswordChange) -> Result<(Account, i64)> {
+    let id = users::service::find_caller(app, member).await?.account_id;
+    let account = accounts::find(app, id).await?.ok_or_else(session_ended)?;
+    let account = accounts::authenticate(app, Some(account), change.current).await?;
+    let version = accounts::change_password(app, &account, change.new).await?;
+    Ok((account, version))
+}
+
+/// Ends the caller's other sessions in this organisation, lets the present one go on, and records it.
+async fn end_other_sessions(
+    tx: &mut Tx,
+    member: &Member,
+    origin: &activity::Origin,
+    version: i64,
+) -> Result<()> {
+    queries::update_password_version(tx, member.org, member.session, version).await?;
+    sessions::end_older(tx, origin, member.user, version).await?;
+    let changed = Activity::PasswordChanged { user: member.user, session: member.session };
+    activity::append(tx, origin, changed).await?;
+    Ok(())
+}
+
+/// Ends the account's sessions in other organisations. Where that fails, they end when they are next
+/// refreshed, which compares the password's version.
+async fn end_sessions_elsewhere(app: &App, member: &Member, account: &Account, version: i64) {
+    let orgs = match memberships::list_by_use(app, account.id).await {
+        Ok(orgs) => orgs,
+        Err(error) => {
+            Err::<(), _>(error).log_failure("find the sessions that a new password ends");
+            return;
+        }
+    };
+    for org in orgs.into_iter().filter(|org| *org != member.org) {
+        end_sessions_in(app, &member.client, account, org, version)
+            .await
+            .log_failure("end the sessions in another organisation after a new password");
+    }
+}
+
+async fn end_sessions_in(
+    app: &App,
+    client: &ClientInfo,
+    account: &Account,
+    org: OrgId,
+    version: i64,
+) -> Result<()> {
+    let now = app.clock.now();
+    transaction!(app.db.org(org), |tx| {
+        if let Some(user) = users::service::find_by_account(tx, org, account.id).await? {
+            let origin = client.origin(org, Some(user.to_actor()), now);
+            sessions::end_older(tx, &origin, user.id, version).await?;
+        }
+        Ok(())
+    })
+}
+
+/// The organisations of the caller's account and the role in each, ordered by id. Memberships without a
+/// user behind them are left out, so a page may be shorter than asked for.
+pub(crate) async fn list_organisations(
+    app: &App,
+    member: &Member,
+    query: &PageQuery,
+) -> Result<Page<(Organisation, Role)>> {
+    let account = users::service::find_caller(app, member).await?.account_id;
+    let after = query.after.map(OrgId::from);
+    let orgs = memberships::list(app, account, after, query.limit + 1).await?;
+    let Page { items, next_cursor } = Page::new(orgs, query.limit, OrgId::to_string);
+    let items = read!(app.db.orgs(items.clone()), |conn| {
+        let organisations = organisations::service::list(conn, &items).await?;
+        let mut users = users::service::list_by_accounts(conn, &items, &[account]).await?;
+        let with_role = |organisation: Organisation| {
+            let user = users.remove(&(organisation.settings.org_id, account))?;
+            Some((organisation, user.role))
+        };
+        Ok(organisations.into_iter().filter_map(with_role).collect())
+    })?;
+    Ok(Page { items, next_cursor })
+}

@@ -1,0 +1,217 @@
+//! What clients send to and get from the routes of this feature.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::model::{SignedIn, TokenPair};
+use super::opaque::OpaqueToken;
+use crate::http::{Fields, FromFields};
+use crate::organisations::OrganisationBody;
+use crate::types::{Email, InvalidText, NewPassword, OrgId, OrganisationName, Password, PersonName, Role};
+use crate::users::UserBody;
+
+/// An organisation to found, and its first admin.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Register {
+    #[schema(min_length = 1, max_length = 100, example = "Acme")]
+    pub(crate) organisation_name: OrganisationName,
+    #[schema(min_length = 1, max_length = 100, example = "Ana")]
+    pub(crate) name: PersonName,
+    #[schema(format = Email, max_length = 254, example = "ana@example.com")]
+    pub(crate) email: Email,
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    pub(crate) password: NewPassword,
+}
+
+impl FromFields for Register {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let organisation_name = fields.required("organisationName");
+        let name = fields.required("name");
+        let email = fields.required("email");
+        let password = fields.required("password");
+        Some(Self { organisation_name: organisation_name?, name: name?, email: email?, password: password? })
+    }
+}
+
+/// Who signs in, and where.
+#[derive(Debug, ToSchema)]
+pub(crate) struct Login {
+    #[schema(format = Email, max_length = 254, example = "ana@example.com")]
+    pub(crate) email: Email,
+    #[schema(value_type = String, format = Password, max_length = 128)]
+    pub(crate) password: Password,
+    /// The organisation's id or slug; without it, the one used last.
+    #[schema(value_type = Option<String>, example = "acme")]
+    pub(crate) organisation: Option<OrganisationKey>,
+}
+
+/// An id or a slug.
+#[derive(Debug)]
+pub(crate) struct OrganisationKey(String);
+
+impl OrganisationKey {
+    /// The text itself.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for OrganisationKey {
+    type Error = InvalidText;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if (1..=100).contains(&text.len()) {
+            Ok(Self(text))
+        } else {
+            Err(InvalidText::new("must be the id or the slug of an organisation"))
+        }
+    }
+}
+
+impl FromFields for Login {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let email = fields.required("email");
+        let password = fields.required("password");
+        let organisation = fields.optional("organisation");
+        Some(Self { email: email?, password: password?, organisation })
+    }
+}
+
+/// A refresh token to be used.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Refresh {
+    #[schema(value_type = String)]
+    pub(crate) refresh_token: OpaqueToken,
+}
+
+impl FromFields for Refresh {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let refresh_token = fields.required("refreshToken");
+        Some(Self { refresh_token: refresh_token? })
+    }
+}
+
+/// Where to change over to.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Switch {
+    pub(crate) organisation_id: OrgId,
+}
+
+impl FromFields for Switch {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let organisation_id = fields.required_id("organisationId");
+        Some(Self { organisation_id: organisation_id? })
+    }
+}
+
+/// A new name, a new password, or both.
+#[derive(Debug)]
+pub(crate) struct UpdateMe {
+    pub(crate) name: Option<PersonName>,
+    pub(crate) password: Option<PasswordChange>,
+}
+
+/// A new password, and the one it replaces.
+#[derive(Debug)]
+pub(crate) struct PasswordChange {
+    pub(crate) current: Password,
+    pub(crate) new: NewPassword,
+}
+
+impl FromFields for UpdateMe {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        if !["name", "password", "currentPassword"].iter().any(|name| fields.is_given(name)) {
+            fields.reject("body", "must have a name, or a password with currentPassword");
+        }
+        let name = fields.optional("name");
+        if !fields.is_given("password") && !fields.is_given("currentPassword") {
+            return Some(Self { name, password: None });
+        }
+        let new = fields.required("password");
+        let current = fields.required("currentPassword");
+        let password = PasswordChange { current: current?, new: new? };
+        Some(Self { name, password: Some(password) })
+    }
+}
+
+/// What to change of oneself: `name`, or `password` with `currentPassword`, or all three.
+#[derive(ToSchema)]
+#[schema(as = UpdateMe, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes `UpdateMe` in the OpenAPI document; it is never made")]
+pub(crate) struct UpdateMeBody {
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
+    /// The new password.
+    #[schema(format = Password, min_length = 8, max_length = 128)]
+    password: Option<String>,
+    /// The password that the account has now.
+    #[schema(format = Password, max_length = 128)]
+    current_password: Option<String>,
+}
+
+/// A session that has begun: its tokens, who signed in, and where.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Session)]
+pub(crate) struct SessionBody {
+    #[serde(flatten)]
+    tokens: TokensBody,
+    user: UserBody,
+    organisation: OrganisationBody,
+}
+
+impl From<SignedIn> for SessionBody {
+    fn from(signed_in: SignedIn) -> Self {
+        Self {
+            tokens: signed_in.tokens.into(),
+            user: signed_in.user.into(),
+            organisation: signed_in.organisation.into(),
+        }
+    }
+}
+
+/// A pair of tokens.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Tokens)]
+pub(crate) struct TokensBody {
+    /// A JWT for `Authorization: Bearer` and for the socket.
+    access_token: String,
+    /// Gets the next pair, once.
+    #[schema(value_type = String)]
+    refresh_token: OpaqueToken,
+    /// How long the access token lives, in seconds.
+    #[schema(example = 900)]
+    expires_in: u64,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+}
+
+impl From<TokenPair> for TokensBody {
+    fn from(pair: TokenPair) -> Self {
+        Self {
+            access_token: pair.access_token,
+            refresh_token: pair.refresh_token,
+            expires_in: pair.expires_in,
+            token_type: "Bearer",
+        }
+    }
+}
+
+/// The caller and their organisation.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Me {
+    pub(crate) user: UserBody,
+    pub(crate) organisation: OrganisationBody,
+}
+
+/// An organisation of the caller's account, and the role there.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MembershipBody {
+    pub(crate) organisation: OrganisationBody,
+    pub(crate) role: Role,
+}

@@ -1,0 +1,15 @@
+//! Organisations: their directory entries, settings and plans.
+//!
+//! Owns the tables `organisations` and `plans` of the directory and `settings` of a tenant's store. The
+//! settings are the truth and the directory's name, plan and status copies of them: the directory's
+//! entry is made first, the tenant's transaction decides, and the [`janitor`] removes entries that
+//! nothing stands behind.
+
+//pub(crate) mod janitor;
+mod model;
+mod queries;
+mod routes;
+pub(crate) mod service;
+
+pub(crate) use model::{Founding, Organisation, Settings};
+pub(crate) use routes::{OrganisationBody, routes};

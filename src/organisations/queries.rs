@@ -1,0 +1,136 @@
+//! The tables of organisations, plans and settings. Nothing but diesel.
+
+use diesel::QueryResult;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::model::{DirectoryEntry, Plan, Settings};
+use crate::db::Conn;
+use crate::db::schema::{organisations, plans, settings};
+use crate::types::{OrgId, OrganisationName, Timestamp};
+use crate::with_conn;
+
+/// Adds an entry to the directory. `false` where its slug is taken.
+pub(super) async fn insert_entry(conn: &mut Conn, entry: &DirectoryEntry) -> QueryResult<bool> {
+    let inserted = with_conn!(conn, |c| diesel::insert_into(organisations::table)
+        .values(entry)
+        .on_conflict_do_nothing()
+        .execute(c)
+        .await)?;
+    Ok(inserted == 1)
+}
+
+/// Removes an entry of the directory, and its memberships.
+pub(super) async fn delete_entry(conn: &mut Conn, org: OrgId) -> QueryResult<()> {
+    with_conn!(conn, |c| diesel::delete(organisations::table.find(org)).execute(c).await)?;
+    Ok(())
+}
+
+/// The directory's entries ordered by id, at most `limit` of those after `after`.
+pub(super) async fn list_entries(
+    conn: &mut Conn,
+    after: OrgId,
+    limit: i64,
+) -> QueryResult<Vec<DirectoryEntry>> {
+    with_conn!(conn, |c| {
+        organisations::table
+            .filter(organisations::id.gt(after))
+            .order(organisations::id)
+            .limit(limit)
+            .select(DirectoryEntry::as_select())
+            .load(c)
+            .await
+    })
+}
+
+/// Brings the directory's copies up to `settings`, unless they are of a later change.
+pub(super) async fn refresh_entry(conn: &mut Conn, settings: &Settings) -> QueryResult<()> {
+    with_conn!(conn, |c| {
+        diesel::update(organisations::table.find(settings.org_id))
+            .filter(organisations::updated_at.le(settings.updated_at))
+            .set((
+                organisations::name.eq(&settings.name),
+                organisations::plan.eq(&settings.plan),
+                organisations::status.eq(settings.status),
+                organisations::updated_at.eq(settings.updated_at),
+            ))
+            .execute(c)
+            .await
+    })?;
+    Ok(())
+}
+
+/// All plans, the smallest first.
+pub(super) async fn list_plans(conn: &mut Conn) -> QueryResult<Vec<Plan>> {
+    with_conn!(conn, |c| { plans::table.order(plans::rank).select(Plan::as_select()).load(c).await })
+}
+
+/// Adds the settings of a new organisation.
+pub(super) async fn insert_settings(conn: &mut Conn, row: &Settings) -> QueryResult<()> {
+    with_conn!(conn, |c| diesel::insert_into(settings::table).values(row).execute(c).await)?;
+    Ok(())
+}
+
+/// The settings of an organisation.
+pub(super) async fn find_settings(conn: &mut Conn, org: OrgId) -> QueryResult<Option<Settings>> {
+    with_conn!(conn, |c| {
+        settings::table.find(org).select(Settings::as_select()).get_result(c).await.optional()
+    })
+}
+
+/// The settings of these organisations, ordered by id. Those that do not exist are left out.
+pub(super) async fn list_settings(conn: &mut Conn, orgs: &[OrgId]) -> QueryResult<Vec<Settings>> {
+    with_conn!(conn, |c| {
+        settings::table
+            .filter(settings::org_id.eq_any(orgs))
+            .order(settings::org_id)
+            .select(Settings::as_select())
+            .load(c)
+            .await
+    })
+}
+
+/// The settings as they are now, which no other transaction changes until this one ends: an update of
+/// nothing locks the row on both databases.
+pub(super) async fn lock_settings(conn: &mut Conn, org: OrgId) -> QueryResult<Option<Settings>> {
+    with_conn!(conn, |c| {
+        diesel::update(settings::table.find(org))
+            .set(settings::updated_at.eq(settings::updated_at))
+            .returning(Settings::as_returning())
+            .get_result(c)
+            .await
+            .optional()
+    })
+}
+
+/// Gives an organisation another name.
+pub(super) async fn update_name(
+    conn: &mut Conn,
+    org: OrgId,
+    name: &OrganisationName,
+    at: Timestamp,
+) -> QueryResult<Settings> {
+    with_conn!(conn, |c| {
+        diesel::update(settings::table.find(org))
+            .set((settings::name.eq(name), settings::updated_at.eq(at)))
+            .returning(Settings::as_returning())
+            .get_result(c)
+            .await
+    })
+}
+
+/// Gives an organisation another plan, and its seats.
+pub(super) async fn update_plan(
+    conn: &mut Conn,
+    org: OrgId,
+    plan: &Plan,
+    at: Timestamp,
+) -> QueryResult<Settings> {
+    with_conn!(conn, |c| {
+        diesel::update(settings::table.find(org))
+            .set((settings::plan.eq(&plan.code), settings::seats.eq(plan.seats), settings::updated_at.eq(at)))
+            .returning(Settings::as_returning())
+            .get_result(c)
+            .await
+    })
+}
