@@ -86,6 +86,8 @@ pub(super) struct Connection {
     org: OrgId,
     user: UserId,
     expires_at: Timestamp,
+    /// The same, as the timer counts.
+    expires: Instant,
     reader: Reader,
     outbox: Outbox,
     slots: Slots,
@@ -129,6 +131,7 @@ impl Connection {
             org: claims.org,
             user: claims.sub,
             expires_at: claims.expires_at(),
+            expires: now + claims.expires_at().since(app.clock.now()),
             reader: Reader::default(),
             outbox: Outbox::default(),
             slots,
@@ -213,11 +216,9 @@ impl Connection {
         if let Closing::Until(deadline) = self.closing {
             return deadline;
         }
-        let now = Instant::now();
-        let expiry = now + self.expires_at.since(self.app.clock.now());
         let slow = self.app.hub.inner.slow_socket;
         let stalled = self.stall.filter(|_| !slow.is_zero()).map(|stall| stall.since + slow);
-        self.heartbeat_at.min(expiry).min(stalled.unwrap_or(self.heartbeat_at))
+        self.heartbeat_at.min(self.expires).min(stalled.unwrap_or(self.heartbeat_at))
     }
 
     fn on_deadline(&mut self) {
@@ -225,8 +226,7 @@ impl Connection {
             return;
         }
         let now = Instant::now();
-        if self.app.clock.now() >= self.expires_at {
-            self.close(CloseCode::Unauthorized);
+        if self.close_if_expired() {
             return;
         }
         let slow = self.app.hub.inner.slow_socket;
@@ -250,6 +250,17 @@ impl Connection {
             self.slots.tell = true;
             self.heartbeat_at = now + HEARTBEAT;
         }
+    }
+
+    /// The token counts by the clock that it was made by; the timer may run a little ahead of it.
+    fn close_if_expired(&mut self) -> bool {
+        let left = self.expires_at.since(self.app.clock.now());
+        if left.is_zero() {
+            self.close(CloseCode::Unauthorized);
+        } else {
+            self.expires = Instant::now() + left;
+        }
+        left.is_zero()
     }
 
     /// Puts what is next into the outbox, which is empty.
@@ -312,6 +323,9 @@ impl Connection {
             }
             Ok(length) => {
                 self.heard_at = Instant::now();
+                if self.closing == Closing::No && self.close_if_expired() {
+                    return Ok(());
+                }
                 self.receive(buffer.get(..length).unwrap_or_default());
                 Ok(())
             }
@@ -379,6 +393,7 @@ impl Connection {
         match renewed {
             Ok((expires_at, role)) => {
                 self.expires_at = expires_at;
+                self.expires = Instant::now() + expires_at.since(self.app.clock.now());
                 self.slots.auth_ok = encode(&ServerFrame::AuthOk { token_expires_at: expires_at, role });
             }
             Err(Denied::SessionEnded | Denied::UserUnknown) => {
