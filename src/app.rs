@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::hub::Hub;
 use crate::types::Clock;
-use crate::{router, server, telemetry};
+use crate::{organisations, router, server, telemetry};
 
 /// The parts of a hub, shared by all its requests and sockets. Clones are cheap.
 #[derive(Clone)]
@@ -103,6 +103,7 @@ impl App {
             tasks,
             stop,
         }));
+        organisations::janitor::start(&app);
         server::spawn(&app, listener, router::router(&app));
         Ok(Running { addr, app, background, background_stop })
     }

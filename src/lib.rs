@@ -14,6 +14,7 @@ pub mod db;
 pub mod error;
 pub mod http;
 pub mod hub;
+mod invites;
 pub mod openapi;
 pub mod operations;
 mod organisations;

@@ -10,7 +10,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::error::{Code, Error};
 use crate::http::middleware;
-use crate::{activity, auth, broadcast, hub, operations, organisations, users};
+use crate::{activity, auth, broadcast, hub, invites, operations, organisations, users};
 
 /// The API's routes and the document that describes them.
 fn api() -> OpenApiRouter<App> {
@@ -19,6 +19,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(organisations::routes())
         .merge(broadcast::routes())
         .merge(users::routes())
+        .merge(invites::routes())
         .merge(activity::routes())
 }
 

@@ -17,7 +17,7 @@ pub mod token;
 mod wire;
 
 pub use hasher::Hasher;
-pub(crate) use model::{Opening, SignedIn};
+pub(crate) use model::{Account, Opening, SignedIn};
 pub(crate) use opaque::{OpaqueToken, TokenHash, random};
 pub(crate) use routes::{no_store, routes};
 pub(crate) use service::{accounts, memberships, session_ended, sessions, sign_in};

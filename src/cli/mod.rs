@@ -2,6 +2,7 @@
 
 mod migrate;
 mod openapi;
+mod seed;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -28,6 +29,8 @@ enum Command {
     Serve,
     /// Bring the database up to date, then end
     Migrate,
+    /// Fill an empty hub with two organisations to play with, then end
+    Seed,
     /// Print the OpenAPI document
     Openapi,
 }
@@ -39,6 +42,7 @@ impl Cli {
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(self.config).await,
             Command::Migrate => migrate::run(&self.config).await,
+            Command::Seed => seed::run(self.config).await,
             Command::Openapi => openapi::run(),
         }
     }

@@ -5,7 +5,7 @@
 //! entry is made first, the tenant's transaction decides, and the [`janitor`] removes entries that
 //! nothing stands behind.
 
-//pub(crate) mod janitor;
+pub(crate) mod janitor;
 mod model;
 mod queries;
 mod routes;

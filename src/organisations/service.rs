@@ -51,6 +51,15 @@ pub(crate) async fn list(conn: &mut Conn, orgs: &[OrgId]) -> Result<Vec<Organisa
     Ok(settings.into_iter().map(with_count).collect())
 }
 
+/// The names of the first few organisations in the directory.
+pub(crate) async fn list_names(app: &App) -> Result<Vec<String>> {
+    let first = OrgId::from(uuid::Uuid::nil());
+    let entries = read!(app.db.central(), |conn| Ok(
+        queries::list_entries(conn, first, 5).await?
+    ))?;
+    Ok(entries.iter().map(|entry| entry.name.to_string()).collect())
+}
+
 async fn with_count(conn: &mut Conn, settings: Settings) -> Result<Organisation> {
     let member_count = users::service::count(conn, settings.org_id).await?;
     Ok(Organisation { settings, member_count })

@@ -231,8 +231,16 @@ impl TryFrom<String> for NewPassword {
     type Error = InvalidText;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        if (8..=128).contains(&text.chars().count()) {
-            Ok(Self(Password(text)))
+        Self::try_from(Password(text))
+    }
+}
+
+impl TryFrom<Password> for NewPassword {
+    type Error = InvalidText;
+
+    fn try_from(password: Password) -> Result<Self, Self::Error> {
+        if (8..=128).contains(&password.0.chars().count()) {
+            Ok(Self(password))
         } else {
             Err(InvalidText::new("must have 8 to 128 characters"))
         }

@@ -1,0 +1,94 @@
+//! Inviting somebody, and taking an invite back.
+
+pub(crate) mod accept;
+
+use std::time::Duration;
+
+use super::model::Invite;
+use super::queries;
+use super::routes::InviteUser;
+use super::token::InviteToken;
+use crate::activity::{self, Activity, Origin};
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::http::{Admin, Page, PageQuery};
+use crate::types::{InviteId, Role};
+use crate::{read, transaction, users};
+
+/// How long an invite can be accepted: a week, so that it outlives a holiday's weekend and not a leak.
+const LIFETIME: Duration = Duration::from_hours(7 * 24);
+
+/// Invites somebody, in place of an earlier pending invite of the same email. Fails with `already_member`,
+/// or with `member_limit_reached` where no seat is free.
+pub(crate) async fn invite(app: &App, admin: &Admin, new: InviteUser) -> Result<(Invite, InviteToken)> {
+    let now = app.clock.now();
+    let origin = admin.origin(now);
+    let id = InviteId::new();
+    let token = InviteToken::issue(admin.org, id)?;
+    let invite = Invite {
+        org_id: admin.org,
+        id,
+        email: new.email,
+        name: new.name,
+        role: new.role.unwrap_or(Role::Member),
+        token_hash: token.hash().to_vec(),
+        invited_by: admin.user,
+        created_at: now,
+        expires_at: now.plus(LIFETIME),
+        accepted_at: None,
+        revoked_at: None,
+    };
+    transaction!(app.db.org(admin.org), |tx| {
+        // Also keeps two invites of one email from coming between each other.
+        let settings = users::service::lock_members(tx, admin.org).await?;
+        let member = users::service::find_by_email(tx, admin.org, &invite.email).await?;
+        if member.is_some() {
+            return Err(users::service::already_member());
+        }
+        users::service::require_seat(tx, &settings).await?;
+        let earlier = queries::revoke_for_email(tx, admin.org, &invite.email, now).await?;
+        queries::insert(tx, &invite).await?;
+        if let Some(earlier) = earlier {
+            record_revoked(tx, &origin, earlier).await?;
+        }
+        let invited = Activity::UserInvited {
+            invite: id,
+            email: invite.email.clone(),
+            role: invite.role,
+        };
+        activity::append(tx, &origin, invited).await?;
+        Ok(())
+    })?;
+    Ok((invite, token))
+}
+
+/// A page of the invites that can be accepted, ordered by id.
+pub(crate) async fn list(app: &App, admin: &Admin, query: &PageQuery) -> Result<Page<Invite>> {
+    let after = query.after.unwrap_or_else(uuid::Uuid::nil).into();
+    let now = app.clock.now();
+    let invites = read!(app.db.org(admin.org), |conn| {
+        Ok(queries::list_open(conn, admin.org, now, after, query.limit + 1).await?)
+    })?;
+    Ok(Page::new(invites, query.limit, |invite| invite.id.to_string()))
+}
+
+/// Takes a pending invite back. One that was used or taken back is not found.
+pub(crate) async fn revoke(app: &App, admin: &Admin, id: InviteId) -> Result<()> {
+    let now = app.clock.now();
+    transaction!(app.db.org(admin.org), |tx| {
+        let invite = queries::revoke(tx, admin.org, id, now).await?;
+        let invite = invite.ok_or_else(|| Error::not_found("invite"))?;
+        record_revoked(tx, &admin.origin(now), invite).await
+    })
+}
+
+async fn record_revoked(tx: &mut Tx, origin: &Origin, invite: Invite) -> Result<()> {
+    let revoked = Activity::InviteRevoked {
+        invite: invite.id,
+        email: invite.email,
+        role: invite.role,
+    };
+    activity::append(tx, origin, revoked).await?;
+    Ok(())
+}
