@@ -56,11 +56,9 @@ async fn fill_acme(app: &App) -> anyhow::Result<(Vec<Row>, String)> {
     let admin = admin_of(&founder)?;
     change_plan(app, &admin, "PRO").await?;
     let mut members = vec![founder];
-    for (name, email) in [
-        ("Bo", "bo@acme.example"),
-        ("Chen", "chen@acme.example"),
-        ("Dina", "dina@acme.example"),
-    ] {
+    for (name, email) in
+        [("Bo", "bo@acme.example"), ("Chen", "chen@acme.example"), ("Dina", "dina@acme.example")]
+    {
         members.push(join(app, &admin, name, email).await?);
     }
     let [.., last] = members.as_mut_slice() else {
@@ -89,11 +87,7 @@ async fn fill_globex(app: &App) -> anyhow::Result<Vec<Row>> {
     let founder = register(app, "Globex", "Gil", "gil@globex.example").await?;
     let admin = admin_of(&founder)?;
     let member = join(app, &admin, "Hana", "hana@globex.example").await?;
-    for text in [
-        "Welcome to Globex!",
-        "The heating is repaired.",
-        "Friday is a holiday.",
-    ] {
+    for text in ["Welcome to Globex!", "The heating is repaired.", "Friday is a holiday."] {
         say(app, &admin, text).await?;
     }
     Ok(rows(&[founder, member], "FREE"))
@@ -168,11 +162,7 @@ fn print(rows: &[Row], invite: &str) {
     println!("organisation  plan  name  role    email");
     for row in rows {
         let (organisation, plan, name) = (&row.organisation, &row.plan, &row.name);
-        println!(
-            "{organisation:<12}  {plan:<4}  {name:<4}  {:<6}  {}",
-            row.role.as_str(),
-            row.email
-        );
+        println!("{organisation:<12}  {plan:<4}  {name:<4}  {:<6}  {}", row.role.as_str(), row.email);
     }
     println!();
     println!("everybody's password: {PASSWORD}");

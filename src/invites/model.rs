@@ -30,15 +30,9 @@ impl Invite {
         if self.revoked_at.is_some() {
             Err(invalid())
         } else if self.accepted_at.is_some() {
-            Err(Error::refused(
-                Code::InviteUsed,
-                "The invite was used before. Sign in.",
-            ))
+            Err(Error::refused(Code::InviteUsed, "The invite was used before. Sign in."))
         } else if self.expires_at <= now {
-            Err(Error::refused(
-                Code::InviteExpired,
-                "The invite has expired: ask for another.",
-            ))
+            Err(Error::refused(Code::InviteExpired, "The invite has expired: ask for another."))
         } else {
             Ok(())
         }
@@ -47,10 +41,7 @@ impl Invite {
 
 /// The token names no invite that stands.
 pub(super) fn invalid() -> Error {
-    Error::refused(
-        Code::InviteInvalid,
-        "There is no such invite, or it was taken back: ask for another.",
-    )
+    Error::refused(Code::InviteInvalid, "There is no such invite, or it was taken back: ask for another.")
 }
 
 #[cfg(test)]

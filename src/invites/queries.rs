@@ -12,22 +12,14 @@ use crate::with_conn;
 
 /// Adds an invite.
 pub(super) async fn insert(conn: &mut Conn, invite: &Invite) -> QueryResult<()> {
-    with_conn!(conn, |c| diesel::insert_into(invites::table)
-        .values(invite)
-        .execute(c)
-        .await)?;
+    with_conn!(conn, |c| diesel::insert_into(invites::table).values(invite).execute(c).await)?;
     Ok(())
 }
 
 /// An invite, in whatever state.
 pub(super) async fn find(conn: &mut Conn, org: OrgId, id: InviteId) -> QueryResult<Option<Invite>> {
     with_conn!(conn, |c| {
-        invites::table
-            .find((org, id))
-            .select(Invite::as_select())
-            .get_result(c)
-            .await
-            .optional()
+        invites::table.find((org, id)).select(Invite::as_select()).get_result(c).await.optional()
     })
 }
 

@@ -26,10 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(invite_user))
         .routes(routes!(accept_invite))
         .layer(map_response(no_store));
-    OpenApiRouter::new()
-        .routes(routes!(list_invites))
-        .routes(routes!(delete_invite))
-        .merge(with_secrets)
+    OpenApiRouter::new().routes(routes!(list_invites)).routes(routes!(delete_invite)).merge(with_secrets)
 }
 
 /// Whom to invite.
@@ -49,11 +46,7 @@ impl FromFields for InviteUser {
         let email = fields.required("email");
         let role = fields.optional("role");
         let name = fields.optional("name");
-        Some(Self {
-            email: email?,
-            role,
-            name,
-        })
+        Some(Self { email: email?, role, name })
     }
 }
 
@@ -74,11 +67,7 @@ impl FromFields for AcceptInvite {
         let token = fields.required("token");
         let name = fields.required("name");
         let password = fields.required("password");
-        Some(Self {
-            token: token?,
-            name: name?,
-            password: password?,
-        })
+        Some(Self { token: token?, name: name?, password: password? })
     }
 }
 

@@ -24,12 +24,7 @@ impl InviteToken {
     pub(crate) fn issue(org: OrgId, invite: InviteId) -> anyhow::Result<Self> {
         let random = random::<RANDOM_BYTES>()?;
         let mut bytes = [0; TOKEN_BYTES];
-        let parts = org
-            .as_uuid()
-            .into_bytes()
-            .into_iter()
-            .chain(invite.as_uuid().into_bytes())
-            .chain(random);
+        let parts = org.as_uuid().into_bytes().into_iter().chain(invite.as_uuid().into_bytes()).chain(random);
         for (to, from) in bytes.iter_mut().zip(parts) {
             *to = from;
         }
@@ -41,11 +36,7 @@ impl InviteToken {
         let bytes: [u8; TOKEN_BYTES] = token.bytes()?;
         let (org, rest) = bytes.split_first_chunk::<16>()?;
         let (invite, _random) = rest.split_first_chunk::<16>()?;
-        Some(Self {
-            org: Uuid::from_bytes(*org).into(),
-            invite: Uuid::from_bytes(*invite).into(),
-            bytes,
-        })
+        Some(Self { org: Uuid::from_bytes(*org).into(), invite: Uuid::from_bytes(*invite).into(), bytes })
     }
 
     /// What is stored of it.

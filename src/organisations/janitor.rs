@@ -45,9 +45,7 @@ pub(crate) fn start(app: &App) {
                 () = tokio::time::sleep(pause) => {}
             }
             pause = EVERY;
-            run(&janitor)
-                .await
-                .log_failure("compare the directory with the organisations' stores");
+            run(&janitor).await.log_failure("compare the directory with the organisations' stores");
         }
     });
 }
@@ -74,15 +72,9 @@ pub(crate) async fn run(app: &App) -> Result<()> {
 
 /// Looks at a chunk of the directory's organisations; where it ended, or `None` after the last.
 async fn check_organisations(app: &App, before: Timestamp, after: OrgId) -> Result<Option<OrgId>> {
-    let entries = read!(app.db.central(), |conn| Ok(queries::list_entries(
-        conn, after, CHUNK
-    )
-    .await?))?;
+    let entries = read!(app.db.central(), |conn| Ok(queries::list_entries(conn, after, CHUNK).await?))?;
     let ids: Vec<OrgId> = entries.iter().map(|entry| entry.id).collect();
-    let settings = read!(app.db.orgs(ids.clone()), |conn| Ok(queries::list_settings(
-        conn, &ids
-    )
-    .await?))?;
+    let settings = read!(app.db.orgs(ids.clone()), |conn| Ok(queries::list_settings(conn, &ids).await?))?;
     let settings: HashMap<OrgId, Settings> = settings.into_iter().map(|row| (row.org_id, row)).collect();
     let mut orphans = Vec::new();
     for entry in &entries {
@@ -107,9 +99,7 @@ fn is_stale(entry: &DirectoryEntry, settings: &Settings) -> bool {
 }
 
 async fn refresh(app: &App, settings: &Settings) -> Result<()> {
-    transaction!(app.db.central(), |tx| Ok(
-        queries::refresh_entry(tx, settings).await?
-    ))
+    transaction!(app.db.central(), |tx| Ok(queries::refresh_entry(tx, settings).await?))
 }
 
 /// Looks at a chunk of the directory's memberships; where it ended, or `None` after the last. What counts
@@ -128,10 +118,8 @@ async fn check_memberships(
     let users = read!(app.db.orgs(orgs.clone()), |conn| {
         users::service::list_by_accounts(conn, &orgs, &accounts).await
     })?;
-    let orphans: Vec<_> = entries
-        .iter()
-        .filter(|entry| !users.contains_key(&(entry.org_id, entry.account_id)))
-        .collect();
+    let orphans: Vec<_> =
+        entries.iter().filter(|entry| !users.contains_key(&(entry.org_id, entry.account_id))).collect();
     if is_plausible(orphans.len()) {
         for entry in orphans {
             // An entry that was made anew meanwhile names another user, and stays.

@@ -54,9 +54,7 @@ pub(crate) async fn list(conn: &mut Conn, orgs: &[OrgId]) -> Result<Vec<Organisa
 /// The names of the first few organisations in the directory.
 pub(crate) async fn list_names(app: &App) -> Result<Vec<String>> {
     let first = OrgId::from(uuid::Uuid::nil());
-    let entries = read!(app.db.central(), |conn| Ok(
-        queries::list_entries(conn, first, 5).await?
-    ))?;
+    let entries = read!(app.db.central(), |conn| Ok(queries::list_entries(conn, first, 5).await?))?;
     Ok(entries.iter().map(|entry| entry.name.to_string()).collect())
 }
 

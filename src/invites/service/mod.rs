@@ -52,11 +52,7 @@ pub(crate) async fn invite(app: &App, admin: &Admin, new: InviteUser) -> Result<
         if let Some(earlier) = earlier {
             record_revoked(tx, &origin, earlier).await?;
         }
-        let invited = Activity::UserInvited {
-            invite: id,
-            email: invite.email.clone(),
-            role: invite.role,
-        };
+        let invited = Activity::UserInvited { invite: id, email: invite.email.clone(), role: invite.role };
         activity::append(tx, &origin, invited).await?;
         Ok(())
     })?;
@@ -84,11 +80,7 @@ pub(crate) async fn revoke(app: &App, admin: &Admin, id: InviteId) -> Result<()>
 }
 
 async fn record_revoked(tx: &mut Tx, origin: &Origin, invite: Invite) -> Result<()> {
-    let revoked = Activity::InviteRevoked {
-        invite: invite.id,
-        email: invite.email,
-        role: invite.role,
-    };
+    let revoked = Activity::InviteRevoked { invite: invite.id, email: invite.email, role: invite.role };
     activity::append(tx, origin, revoked).await?;
     Ok(())
 }
