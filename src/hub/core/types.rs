@@ -1,0 +1,130 @@
+//! What goes into a room's decisions and what comes out of them.
+
+use std::sync::Arc;
+
+use super::{AccessSnapshot, BlockNumber, ConnectionKey, Entry};
+use crate::activity::Head;
+use crate::hub::protocol::CloseCode;
+use crate::types::{ActivityId, EpochId, Role, Seq, SessionId, UserId};
+
+/// What wakes a connection, so that it takes its turn.
+pub trait Wake {
+    /// Wakes it, now or when it next looks. Returns at once.
+    fn wake(&self);
+}
+
+/// Where a room starts from: one snapshot of its organisation's store.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// Where the log stands.
+    pub head: Head,
+    /// Who may enter.
+    pub access: AccessSnapshot,
+}
+
+/// Who wants to join, and from where.
+#[derive(Debug, Clone)]
+pub struct Join {
+    /// The user.
+    pub user: UserId,
+    /// The session.
+    pub session: SessionId,
+    /// Resume after this position; `None` starts at the head.
+    pub after: Option<Seq>,
+    /// The epoch of an earlier welcome, if known.
+    pub epoch: Option<EpochId>,
+}
+
+/// Where a connection starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// Names the connection in this room.
+    pub key: ConnectionKey,
+    /// The user's role now.
+    pub role: Role,
+    /// Everything after this follows.
+    pub seq: Seq,
+    /// Where the log stands.
+    pub head: Seq,
+    /// Which life of the log this is.
+    pub epoch: EpochId,
+    /// Why `after` could not be continued from, if it could not.
+    pub gap: Option<ResumeGap>,
+    /// Whether `after` was given and is continued from.
+    pub resumed: bool,
+}
+
+/// What stands between a position and what can be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResumeGap {
+    /// Why.
+    pub reason: GapReason,
+    /// The first position that can be sent.
+    pub next_seq: Seq,
+}
+
+/// Why a position cannot be continued from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapReason {
+    /// What follows it is no longer kept.
+    Expired,
+    /// It was in another life of the log.
+    EpochChanged,
+    /// It is beyond the end of the log.
+    AheadOfLog,
+}
+
+/// What a connection has to do on its turn.
+#[derive(Debug)]
+pub enum Turn {
+    /// Send these. `told` is a position to tell the peer after them. More may follow: take again.
+    Send {
+        /// In order.
+        entries: Vec<Arc<Entry>>,
+        /// A position to tell.
+        told: Option<Seq>,
+    },
+    /// Tell the peer that entries are gone, then take again.
+    Gap(ResumeGap),
+    /// Nothing now; the connection will be woken.
+    Wait,
+    /// Close.
+    Close(CloseCode),
+}
+
+/// What the room's task has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Read this block from the log, as far as `until`.
+    ReadBlock(BlockNumber, Seq),
+    /// Entries are missing before what is known: read from here to there, unless they come by themselves
+    /// in a moment.
+    FillGap(Seq, Seq),
+}
+
+/// The log is not the one that the room followed: another has been put in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Diverged {
+    /// The epoch of the log that was followed.
+    pub epoch: EpochId,
+}
+
+/// A place in the log by all that names it, for comparing with the log's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Which life of the log.
+    pub epoch: EpochId,
+    /// The position.
+    pub seq: Seq,
+    /// The entry there.
+    pub id: Option<ActivityId>,
+}
+
+/// What a sweep found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sweep {
+    /// The room stands at the head.
+    Nothing,
+    /// The room missed something, which its task now reads.
+    Behind,
+}
