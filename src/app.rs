@@ -71,6 +71,8 @@ impl App {
     /// Opens the database, brings it up to date, and listens. Returns once requests are answered.
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Running> {
         config.validate()?;
+        // First: the parts keep handles to what they count.
+        let metrics = telemetry::metric::install()?;
         let db = Db::open(&config.database_url(), config.database.max_connections).await?;
         if config.database.run_migrations {
             for name in db.migrate().await.context("migrating the database")? {
@@ -94,7 +96,7 @@ impl App {
             tokens: Tokens::new(&secret, config.auth.access_lifetime),
             refresh_key: keys::RefreshKey::derive(&secret),
             hasher: Hasher::start()?,
-            metrics: telemetry::metric::install()?,
+            metrics,
             config,
             db,
             clock,

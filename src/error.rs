@@ -264,6 +264,7 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         self.log();
         let code = self.code();
+        crate::telemetry::metric::rejected(code.as_str());
         let status = code.status();
         let problem = Problem {
             kind: "about:blank",

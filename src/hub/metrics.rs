@@ -3,60 +3,50 @@
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 use super::protocol::CloseCode;
+use crate::telemetry::metric;
 
+/// Handles of the hub's metrics; [`metric`] says what each counts.
 pub(super) struct HubMetrics {
-    /// Sockets that are open now.
     pub(super) sockets: Gauge,
-    /// Rooms on this node.
     pub(super) rooms: Gauge,
-    /// Bytes of logs that rooms remember.
     pub(super) cached_bytes: Gauge,
-    /// Sockets that were welcomed.
     pub(super) accepted: Counter,
-    /// Activities written to sockets.
-    pub(super) deliveries: Counter,
-    /// Write calls that carried them.
-    pub(super) writes: Counter,
-    /// Bytes written to sockets.
-    pub(super) written_bytes: Counter,
-    /// Messages from clients.
-    pub(super) received: Counter,
-    /// Seconds from learning of a commit to having written it to a socket.
+    pub(super) deliveries_from_memory: Counter,
+    pub(super) deliveries_from_log: Counter,
     pub(super) delivery_seconds: Histogram,
-    /// Activities that came from memory, of those that were replayed or live.
+    pub(super) writes: Counter,
+    pub(super) written_bytes: Counter,
+    pub(super) received: Counter,
     pub(super) replay_reads: Counter,
-    /// Gaps that were read from the log.
     pub(super) gaps: Counter,
-    /// Rooms that a sweep found behind.
     pub(super) sweep_catches: Counter,
-    /// Sweeps that failed.
     pub(super) sweep_failures: Counter,
-    /// Logs that were found replaced by others.
     pub(super) divergences: Counter,
 }
 
 impl HubMetrics {
     pub(super) fn new() -> Self {
         Self {
-            sockets: gauge!("roomcast_sockets"),
-            rooms: gauge!("roomcast_rooms"),
-            cached_bytes: gauge!("roomcast_cached_bytes"),
-            accepted: counter!("roomcast_sockets_accepted_total"),
-            deliveries: counter!("roomcast_deliveries_total"),
-            writes: counter!("roomcast_socket_writes_total"),
-            written_bytes: counter!("roomcast_socket_written_bytes_total"),
-            received: counter!("roomcast_socket_messages_received_total"),
-            delivery_seconds: histogram!("roomcast_delivery_seconds"),
-            replay_reads: counter!("roomcast_replay_reads_total"),
-            gaps: counter!("roomcast_gaps_filled_total"),
-            sweep_catches: counter!("roomcast_sweep_catches_total"),
-            sweep_failures: counter!("roomcast_sweep_failures_total"),
-            divergences: counter!("roomcast_log_divergences_total"),
+            sockets: gauge!(metric::SOCKETS),
+            rooms: gauge!(metric::ROOMS),
+            cached_bytes: gauge!(metric::CACHED_BYTES),
+            accepted: counter!(metric::SOCKETS_ACCEPTED),
+            deliveries_from_memory: counter!(metric::DELIVERIES, "source" => "memory"),
+            deliveries_from_log: counter!(metric::DELIVERIES, "source" => "log"),
+            delivery_seconds: histogram!(metric::DELIVERY_SECONDS),
+            writes: counter!(metric::SOCKET_WRITES),
+            written_bytes: counter!(metric::SOCKET_WRITTEN_BYTES),
+            received: counter!(metric::SOCKET_RECEIVED),
+            replay_reads: counter!(metric::REPLAY_READS),
+            gaps: counter!(metric::GAPS),
+            sweep_catches: counter!(metric::SWEEP_CATCHES),
+            sweep_failures: counter!(metric::SWEEP_FAILURES),
+            divergences: counter!(metric::DIVERGENCES),
         }
     }
 
-    /// Counts a socket that this node closed, by why.
+    /// Counts a socket that this node closed or refused.
     pub(super) fn closed(code: CloseCode) {
-        counter!("roomcast_sockets_closed_total", "code" => code.code().to_string()).increment(1);
+        counter!(metric::SOCKETS_CLOSED, "code" => code.code().to_string()).increment(1);
     }
 }

@@ -1,4 +1,4 @@
-//! Metrics: their names in one place, and the recorder that `/metrics` is written from.
+//! Metrics: their names and help in one place, and the recorder that `/metrics` is written from.
 
 use std::time::Duration;
 
@@ -7,10 +7,44 @@ use axum::http::Method;
 use metrics::{counter, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// Requests answered, by method, route and status.
-pub const HTTP_REQUESTS: &str = "roomcast_http_requests_total";
-/// Seconds to answer a request, by method and route.
-pub const HTTP_SECONDS: &str = "roomcast_http_request_seconds";
+macro_rules! metrics {
+    ($($kind:ident $name:ident = $text:literal, $help:literal;)*) => {
+        $(#[doc = $help] pub const $name: &str = $text;)*
+
+        /// Gives each metric its help text.
+        fn describe() {
+            $(metrics!(@describe $kind, $name, $help);)*
+        }
+    };
+    (@describe counter, $name:ident, $help:literal) => { metrics::describe_counter!($name, $help) };
+    (@describe gauge, $name:ident, $help:literal) => { metrics::describe_gauge!($name, $help) };
+    (@describe histogram, $name:ident, $help:literal) => { metrics::describe_histogram!($name, $help) };
+}
+
+metrics! {
+    counter HTTP_REQUESTS = "roomcast_http_requests_total", "Requests answered, by method, route and status.";
+    histogram HTTP_SECONDS = "roomcast_http_request_seconds", "Seconds to answer a request, by method and route.";
+    counter REJECTIONS = "roomcast_rejections_total", "Requests refused or failed, by code.";
+    histogram COMMIT_BATCH_SIZE = "roomcast_commit_batch_size", "Activities committed at once by the group-commit writer.";
+    histogram COMMIT_SECONDS = "roomcast_commit_seconds", "Seconds that a batch of the group-commit writer took.";
+    counter COMMITS = "roomcast_commits_total", "Batches that the group-commit writer committed.";
+    counter APPEND_REJECTED = "roomcast_append_rejected_total", "Activities that the group-commit writer refused, by reason.";
+    gauge SOCKETS = "roomcast_sockets", "Sockets that are open now.";
+    gauge ROOMS = "roomcast_rooms", "Organisations whose log this node follows now.";
+    gauge CACHED_BYTES = "roomcast_cached_bytes", "Bytes of logs that rooms remember.";
+    counter SOCKETS_ACCEPTED = "roomcast_sockets_accepted_total", "Sockets that were welcomed.";
+    counter SOCKETS_CLOSED = "roomcast_sockets_closed_total", "Sockets that this node closed or refused, by close code.";
+    counter DELIVERIES = "roomcast_deliveries_total", "Activities written to sockets, by source: memory or log.";
+    histogram DELIVERY_SECONDS = "roomcast_delivery_seconds", "Seconds from learning of a commit to having written it to a socket.";
+    counter SOCKET_WRITES = "roomcast_socket_writes_total", "Write calls on sockets.";
+    counter SOCKET_WRITTEN_BYTES = "roomcast_socket_written_bytes_total", "Bytes written to sockets.";
+    counter SOCKET_RECEIVED = "roomcast_socket_messages_received_total", "Messages received from sockets.";
+    counter REPLAY_READS = "roomcast_replay_reads_total", "Blocks of logs that were read for those who were behind.";
+    counter GAPS = "roomcast_gaps_filled_total", "Gaps in what was heard of, read from the log.";
+    counter SWEEP_CATCHES = "roomcast_sweep_catches_total", "Rooms that a sweep found behind their log.";
+    counter SWEEP_FAILURES = "roomcast_sweep_failures_total", "Sweeps that could not compare rooms with their logs.";
+    counter DIVERGENCES = "roomcast_log_divergences_total", "Logs that were found replaced by others.";
+}
 
 /// Bounds of histograms of time, in seconds.
 const SECONDS: [f64; 14] =
@@ -32,6 +66,7 @@ pub fn install() -> anyhow::Result<PrometheusHandle> {
         .set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &COUNTS)?
         .install_recorder()
         .context("installing the recorder of metrics")?;
+    describe();
     *installed = Some(handle.clone());
     Ok(handle)
 }
@@ -43,4 +78,9 @@ pub fn http_request(method: &Method, route: &str, status: u16, elapsed: Duration
     counter!(HTTP_REQUESTS, "method" => method.clone(), "route" => route.clone(), "status" => status.to_string())
         .increment(1);
     histogram!(HTTP_SECONDS, "method" => method, "route" => route).record(elapsed.as_secs_f64());
+}
+
+/// Counts a request that was refused or failed.
+pub fn rejected(code: &'static str) {
+    counter!(REJECTIONS, "code" => code).increment(1);
 }

@@ -27,8 +27,9 @@ pub(super) struct Outbox {
     begun: bool,
     /// Bytes written in all.
     written: u64,
-    /// Activities among the frames.
-    deliveries: u64,
+    /// Activities among the frames that were still in memory, and that were read from the log.
+    from_memory: u64,
+    from_log: u64,
     /// When this node learned of the first live one among them.
     learned_at: Option<Instant>,
 }
@@ -51,7 +52,9 @@ impl Outbox {
     }
 
     pub(super) fn push_entries(&mut self, entries: &[Arc<Entry>]) {
-        self.deliveries += entries.len() as u64;
+        let from_memory = entries.iter().filter(|entry| entry.learned_at.is_some()).count();
+        self.from_memory += from_memory as u64;
+        self.from_log += (entries.len() - from_memory) as u64;
         self.learned_at = self.learned_at.or(entries.first().and_then(|entry| entry.learned_at));
         self.frames.extend(entries.iter().map(|entry| entry.websocket()));
     }
@@ -90,9 +93,8 @@ impl Outbox {
     }
 
     fn emptied(&mut self, metrics: &HubMetrics) {
-        if self.deliveries > 0 {
-            metrics.deliveries.increment(std::mem::take(&mut self.deliveries));
-        }
+        metrics.deliveries_from_memory.increment(std::mem::take(&mut self.from_memory));
+        metrics.deliveries_from_log.increment(std::mem::take(&mut self.from_log));
         if let Some(learned_at) = self.learned_at.take() {
             metrics.delivery_seconds.record(learned_at.elapsed().as_secs_f64());
         }
