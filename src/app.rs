@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -17,6 +18,9 @@ use crate::db::Db;
 use crate::hub::Hub;
 use crate::types::Clock;
 use crate::{organisations, router, server, telemetry};
+
+/// How often the recorder of metrics is kept small.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// The parts of a hub, shared by all its requests and sockets. Clones are cheap.
 #[derive(Clone)]
@@ -106,6 +110,7 @@ impl App {
             stop,
         }));
         organisations::janitor::start(&app);
+        background.spawn(keep_metrics_small(app.metrics.clone(), background_stop.clone()));
         server::spawn(&app, listener, router::router(&app));
         Ok(Running { addr, app, background, background_stop })
     }
@@ -128,5 +133,13 @@ impl Running {
             tracing::warn!("not everything finished within DRAIN_SECONDS; stopping all the same");
             self.background_stop.cancel();
         }
+    }
+}
+
+/// Has the recorder fold what it gathered, which otherwise grows until somebody asks for it.
+async fn keep_metrics_small(metrics: PrometheusHandle, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(METRICS_UPKEEP);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        metrics.run_upkeep();
     }
 }
