@@ -78,11 +78,12 @@ async fn check_organisations(app: &App, before: Timestamp, after: OrgId) -> Resu
     let settings: HashMap<OrgId, Settings> = settings.into_iter().map(|row| (row.org_id, row)).collect();
     let mut orphans = Vec::new();
     for entry in &entries {
-        match settings.get(&entry.id) {
-            Some(settings) if is_stale(entry, settings) => refresh(app, settings).await?,
-            Some(_) => {}
-            None if entry.created_at < before => orphans.push(entry.id),
-            None => {}
+        if let Some(settings) = settings.get(&entry.id) {
+            if is_stale(entry, settings) {
+                refresh(app, settings).await?;
+            }
+        } else if entry.created_at < before {
+            orphans.push(entry.id);
         }
     }
     if is_plausible(orphans.len()) {

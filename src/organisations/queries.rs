@@ -62,7 +62,7 @@ pub(super) async fn refresh_entry(conn: &mut Conn, settings: &Settings) -> Query
 
 /// All plans, the smallest first.
 pub(super) async fn list_plans(conn: &mut Conn) -> QueryResult<Vec<Plan>> {
-    with_conn!(conn, |c| { plans::table.order(plans::rank).select(Plan::as_select()).load(c).await })
+    with_conn!(conn, |c| plans::table.order(plans::rank).select(Plan::as_select()).load(c).await)
 }
 
 /// Adds the settings of a new organisation.

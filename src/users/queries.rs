@@ -86,7 +86,7 @@ pub(super) async fn list_by_accounts(
 
 /// How many users there are.
 pub(super) async fn count(conn: &mut Conn, org: OrgId) -> QueryResult<i64> {
-    with_conn!(conn, |c| { users::table.filter(users::org_id.eq(org)).count().get_result(c).await })
+    with_conn!(conn, |c| users::table.filter(users::org_id.eq(org)).count().get_result(c).await)
 }
 
 /// How many users there are in each of these organisations; none for those that have none.

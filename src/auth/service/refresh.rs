@@ -31,7 +31,7 @@ pub(crate) async fn refresh(app: &App, client: &ClientInfo, token: &OpaqueToken)
         turn(app, client, tx, &token, &session, version).await
     })?;
     match present {
-        Turn::Rotated(successor, user) => sessions::issue(app, &user, &successor),
+        Turn::Rotated(pair) => sessions::issue(app, &pair.1, &pair.0),
         Turn::Reused => Err(Error::refused(
             Code::RefreshTokenReused,
             "This refresh token was used before, so the session was ended. Sign in again.",
@@ -41,7 +41,7 @@ pub(crate) async fn refresh(app: &App, client: &ClientInfo, token: &OpaqueToken)
 
 /// What a token brought about, once its transaction has committed.
 enum Turn {
-    Rotated(RefreshToken, User),
+    Rotated(Box<(RefreshToken, User)>),
     /// The session has ended, which has to commit although the request fails.
     Reused,
 }
@@ -72,7 +72,7 @@ async fn turn(
         }
         Verdict::Rotate | Verdict::Replace => {
             let successor = succeed(app, tx, session, verdict, now).await?;
-            Ok(Turn::Rotated(successor, user))
+            Ok(Turn::Rotated(Box::new((successor, user))))
         }
         Verdict::Reuse => {
             let origin = client.origin(token.org, Some(user.to_actor()), now);

@@ -16,16 +16,15 @@ use crate::users;
 /// `email_taken` where they have one and the password is not its own.
 pub(crate) async fn register(app: &App, client: &ClientInfo, new: Register) -> Result<SignedIn> {
     organisations::service::require_open_registration(app)?;
-    let (account, made) = match accounts::find_by_email(app, &new.email).await? {
-        Some(account) => {
-            let password = new.password.as_password().clone();
-            let own = accounts::authenticate(app, Some(account), password).await;
-            (own.map_err(taken_unless_own)?, false)
-        }
-        None => {
-            let account = accounts::create(app, &new.email, &new.password).await?;
-            (account.ok_or_else(email_taken)?, true)
-        }
+    let existing = accounts::find_by_email(app, &new.email).await?;
+    let made = existing.is_none();
+    let account = if made {
+        let account = accounts::create(app, &new.email, &new.password).await?;
+        account.ok_or_else(email_taken)?
+    } else {
+        let password = new.password.as_password().clone();
+        let own = accounts::authenticate(app, existing, password).await;
+        own.map_err(taken_unless_own)?
     };
     let id = account.id;
     let founded = found(app, client, &account, new).await;
