@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -50,6 +50,8 @@ pub struct Services {
     pub stop: CancellationToken,
     /// What `/metrics` is written from.
     pub metrics: PrometheusHandle,
+    /// Set once the migrations were found applied.
+    pub migrated: OnceLock<()>,
 }
 
 impl Deref for App {
@@ -101,6 +103,7 @@ impl App {
             refresh_key: keys::RefreshKey::derive(&secret),
             hasher: Hasher::start()?,
             metrics,
+            migrated: OnceLock::new(),
             config,
             db,
             clock,

@@ -31,15 +31,17 @@ async fn healthz() -> Response {
 /// Whether it may be sent requests: the database answers, its migrations are applied, and no stop is
 /// under way.
 async fn readyz(State(app): State<App>) -> Response {
-    let state = tokio::time::timeout(DATABASE_TIMEOUT, app.db.migration_state()).await;
-    let (database, migrations) = match state {
+    let (database, migrations) = match tokio::time::timeout(DATABASE_TIMEOUT, ask_database(&app)).await {
         Ok(Ok(MigrationState::Current)) => ("ok", "ok"),
         Ok(Ok(MigrationState::Pending(_))) => ("ok", "migrations_pending"),
         Ok(Err(error)) => {
             tracing::warn!(error = format!("{error:#}"), "not ready: the database does not answer");
             ("unavailable", "unknown")
         }
-        Err(_) => ("unavailable", "unknown"),
+        Err(_) => {
+            tracing::warn!("not ready: the database does not answer in {} s", DATABASE_TIMEOUT.as_secs());
+            ("unavailable", "unknown")
+        }
     };
     let status = match (app.stop.is_cancelled(), database, migrations) {
         (true, ..) => "draining",
@@ -55,6 +57,20 @@ async fn readyz(State(app): State<App>) -> Response {
         "bus": { "kind": "in-process", "status": "ok" },
     });
     (code, Json(body)).into_response()
+}
+
+/// Whether the database answers and is migrated. Migrations that were applied once stay so, and are not
+/// asked for again.
+async fn ask_database(app: &App) -> anyhow::Result<MigrationState> {
+    if app.migrated.get().is_some() {
+        app.db.ping().await?;
+        return Ok(MigrationState::Current);
+    }
+    let state = app.db.migration_state().await?;
+    if state == MigrationState::Current {
+        app.migrated.get_or_init(|| ());
+    }
+    Ok(state)
 }
 
 /// Everything counted, in Prometheus' text format.

@@ -131,6 +131,11 @@ impl Db {
         migrate::state(self).await
     }
 
+    /// Returns once the database has answered.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        self.central().begin_read().await?.finish(Ok(())).await
+    }
+
     fn pools(&self) -> &Pools {
         &self.inner.pools
     }
