@@ -117,6 +117,8 @@ codes! {
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// The body is not declared as JSON.
     NotJson = "not_json", UNSUPPORTED_MEDIA_TYPE, "Not JSON";
+    /// The WebSocket version is not ours.
+    UpgradeRequired = "upgrade_required", UPGRADE_REQUIRED, "Upgrade required";
     /// Fields are not acceptable.
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Invalid fields";
     /// The organisation has more waiting than its share.
@@ -283,6 +285,9 @@ impl IntoResponse for Error {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if status == StatusCode::UPGRADE_REQUIRED {
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

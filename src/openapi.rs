@@ -13,6 +13,7 @@ use utoipa::{Modify, OpenApi};
                        after a reconnect, and read as a feed.",
     ),
     servers((url = "/api/v1"), (url = "/api")),
+    components(schemas(crate::error::Problem, crate::error::FieldError)),
     modifiers(&Bearer),
     tags(
         (name = "auth", description = "Sign-up, sign-in, sessions"),

@@ -190,7 +190,14 @@ impl Connection {
                         return;
                     }
                 }
-                () = self.waker.notified(), if self.outbox.is_empty() => {}
+                () = self.waker.notified() => {
+                    // A peer that does not read is still closed at once when its access ends. What else
+                    // it was woken for is found when the outbox is empty.
+                    let closing = self.room.core.lock().closing(self.key);
+                    if let Some(code) = closing {
+                        self.close(code);
+                    }
+                }
                 ready = self.stream.writable(), if !self.outbox.is_empty() => {
                     if ready.is_err() {
                         return;

@@ -9,5 +9,7 @@ mod queries;
 mod routes;
 pub(crate) mod service;
 mod token;
+mod wire;
 
-pub(crate) use routes::{AcceptInvite, InviteUser, routes};
+pub(crate) use routes::routes;
+pub(crate) use wire::{AcceptInvite, InviteUser};

@@ -32,7 +32,7 @@ pub(crate) async fn authenticate(app: &App, account: Option<Account>, password: 
 }
 
 /// Makes an account; `None` where another request has just made one with this email.
-pub(crate) async fn create(app: &App, email: &Email, password: &NewPassword) -> Result<Option<Account>> {
+async fn create(app: &App, email: &Email, password: &NewPassword) -> Result<Option<Account>> {
     let now = app.clock.now();
     let account = Account {
         id: AccountId::new(),
@@ -44,6 +44,27 @@ pub(crate) async fn create(app: &App, email: &Email, password: &NewPassword) -> 
     };
     let inserted = transaction!(app.db.central(), |tx| Ok(queries::insert(tx, &account).await?))?;
     Ok(inserted.then_some(account))
+}
+
+/// The account that exists, if the password is its own, else a new one; and whether it is new. Fails with
+/// `credentials_invalid`.
+pub(crate) async fn authenticate_or_create(
+    app: &App,
+    existing: Option<Account>,
+    email: &Email,
+    password: NewPassword,
+) -> Result<(Account, bool)> {
+    let existing = if existing.is_none() {
+        if let Some(account) = create(app, email, &password).await? {
+            return Ok((account, true));
+        }
+        // Somebody has just made it: with this password, if it is the same person asking twice.
+        find_by_email(app, email).await?
+    } else {
+        existing
+    };
+    let account = authenticate(app, existing, password.as_password().clone()).await?;
+    Ok((account, false))
 }
 
 /// Takes an account back that was made for something that then failed. One that is in use stays.

@@ -17,15 +17,10 @@ use crate::users;
 pub(crate) async fn register(app: &App, client: &ClientInfo, new: Register) -> Result<SignedIn> {
     organisations::service::require_open_registration(app)?;
     let existing = accounts::find_by_email(app, &new.email).await?;
-    let made = existing.is_none();
-    let account = if made {
-        let account = accounts::create(app, &new.email, &new.password).await?;
-        account.ok_or_else(email_taken)?
-    } else {
-        let password = new.password.as_password().clone();
-        let own = accounts::authenticate(app, existing, password).await;
-        own.map_err(taken_unless_own)?
-    };
+    let password = new.password.clone();
+    let (account, made) = accounts::authenticate_or_create(app, existing, &new.email, password)
+        .await
+        .map_err(taken_unless_own)?;
     let id = account.id;
     let founded = found(app, client, &account, new).await;
     if made && founded.is_err() {

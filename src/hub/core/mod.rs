@@ -383,6 +383,11 @@ impl<W: Wake> Core<W> {
         }
     }
 
+    /// Why a connection is to be closed, if it is.
+    pub fn closing(&mut self, key: ConnectionKey) -> Option<CloseCode> {
+        self.connections.get_mut(key).and_then(|connection| connection.closing)
+    }
+
     /// Up to where everything that is for this connection has been taken.
     pub fn position(&mut self, key: ConnectionKey) -> Seq {
         let cursor = self.open.as_ref().map_or(Seq::ZERO, |open| open.cursor);

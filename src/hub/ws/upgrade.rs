@@ -26,14 +26,17 @@ pub(crate) struct Handshake {
     pub(crate) token: Option<String>,
 }
 
-/// Reads a handshake; 400 where it is none.
+/// The version of the protocol.
+const VERSION: &str = "13";
+
+/// Reads a handshake; 400 where it is none, 426 where it is of another version.
 pub(crate) fn read(headers: &HeaderMap) -> Result<Handshake> {
     let refused = |detail: &str| Error::refused(Code::BadRequest, detail);
     if !contains(headers, &CONNECTION, "upgrade") || !contains(headers, &UPGRADE, "websocket") {
         return Err(refused("This is a WebSocket: connect with a WebSocket client."));
     }
-    if !contains(headers, &SEC_WEBSOCKET_VERSION, "13") {
-        return Err(refused("The WebSocket version must be 13."));
+    if !contains(headers, &SEC_WEBSOCKET_VERSION, VERSION) {
+        return Err(Error::refused(Code::UpgradeRequired, "The WebSocket version must be 13."));
     }
     let key = headers.get(SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok()).unwrap_or_default();
     if STANDARD.decode(key).map_or(0, |key| key.len()) != 16 {

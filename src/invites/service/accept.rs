@@ -4,14 +4,14 @@ use crate::activity::SessionStart;
 use crate::app::App;
 use crate::auth::{self, Account, Opening, SignedIn, accounts, memberships, sessions};
 use crate::db::Conn;
-use crate::error::{Code, Error, LogFailure as _, Result};
+use crate::error::{Code, LogFailure as _, Result};
 use crate::http::ClientInfo;
 use crate::invites::model::{Invite, invalid};
 use crate::invites::queries;
-use crate::invites::routes::AcceptInvite;
 use crate::invites::token::InviteToken;
+use crate::invites::wire::AcceptInvite;
 use crate::organisations::{self, Organisation};
-use crate::types::{NewPassword, Password, PersonName, Timestamp, UserId};
+use crate::types::{NewPassword, PersonName, Timestamp, UserId};
 use crate::users::{self, User};
 use crate::{read, transaction};
 
@@ -52,20 +52,13 @@ async fn load_open(conn: &mut Conn, token: &InviteToken, now: Timestamp) -> Resu
 
 /// The account of the invited email: the one that exists, where the password is its own, else a new one.
 /// Also whether it is new.
-async fn find_or_create_account(app: &App, invite: &Invite, password: Password) -> Result<(Account, bool)> {
-    if let Some(account) = accounts::find_by_email(app, &invite.email).await? {
-        let account = accounts::authenticate(app, Some(account), password).await?;
-        return Ok((account, false));
-    }
-    let chosen = NewPassword::try_from(password.clone())
-        .map_err(|error| Error::invalid("password", error.to_string()))?;
-    if let Some(account) = accounts::create(app, &invite.email, &chosen).await? {
-        return Ok((account, true));
-    }
-    // Somebody has just made it: with this password, if it is the same person asking twice.
-    let account = accounts::find_by_email(app, &invite.email).await?;
-    let account = accounts::authenticate(app, account, password).await?;
-    Ok((account, false))
+async fn find_or_create_account(
+    app: &App,
+    invite: &Invite,
+    password: NewPassword,
+) -> Result<(Account, bool)> {
+    let existing = accounts::find_by_email(app, &invite.email).await?;
+    accounts::authenticate_or_create(app, existing, &invite.email, password).await
 }
 
 /// Enters the account in the directory, then lets the organisation decide.

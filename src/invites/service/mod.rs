@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::model::Invite;
 use super::queries;
-use super::routes::InviteUser;
 use super::token::InviteToken;
+use super::wire::InviteUser;
 use crate::activity::{self, Activity, Origin};
 use crate::app::App;
 use crate::db::Tx;
