@@ -10,10 +10,12 @@ mod append;
 mod feed;
 mod model;
 pub(crate) mod queries;
+mod replay;
 mod routes;
 mod writer;
 
 pub use append::{Origin, append, create_log};
 pub use model::{Activity, Head, SessionEnd, SessionStart};
+pub use replay::{load_head, load_heads, read_range};
 pub(crate) use routes::{ActivityBody, routes};
 pub use writer::Writer;

@@ -114,7 +114,13 @@ impl Tx {
     }
 
     async fn commit(&mut self) -> Result<(), DbError> {
-        if let Err(error) = self.execute("COMMIT").await {
+        let commit = match &self.conn {
+            // Where a failed statement has aborted the transaction, and its failure was swallowed,
+            // PostgreSQL answers COMMIT with success and rolls back. Any other statement fails there.
+            Conn::Postgres(_) => "SELECT 1; COMMIT",
+            Conn::Sqlite(_) => "COMMIT",
+        };
+        if let Err(error) = self.execute(commit).await {
             if error::commit_outcome_is_unknown(&error) {
                 return Err(DbError::OutcomeUnknown(error));
             }

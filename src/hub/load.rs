@@ -1,17 +1,16 @@
-//! What the hub reads from tenant stores: a room's opening, ranges of the log, and heads.
+//! What the hub reads from tenant stores besides the log: what a room opens with.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::core::{AccessSnapshot, Entry, Opening};
-use crate::activity::{self, Head};
+use super::core::{AccessSnapshot, Opening};
+use crate::activity;
 use crate::db::schema::{sessions, users};
 use crate::db::{Conn, Db};
 use crate::error::Result;
-use crate::types::{EpochId, OrgId, Role, Seq, SessionId, Timestamp, UserId};
+use crate::types::{EpochId, OrgId, Role, SessionId, Timestamp, UserId};
 use crate::{read, transaction, with_conn};
 
 /// Everything that a room starts from, in one snapshot; `None` where there is no such organisation.
@@ -46,28 +45,6 @@ async fn list_ended_sessions(
             .load(c)
             .await
     })
-}
-
-/// The kept entries from `from` to `to`, in order, and where the log stands.
-pub(super) async fn range(
-    db: &Db,
-    org: OrgId,
-    from: Seq,
-    to: Seq,
-) -> Result<(Vec<Arc<Entry>>, Option<Head>)> {
-    read!(db.org(org), |conn| {
-        let head = activity::queries::find_head(conn, org).await?;
-        let mut entries = Vec::new();
-        for (row, recipients) in activity::queries::list_range(conn, org, from, to).await? {
-            entries.push(Entry::read(row.to_entry(recipients)?));
-        }
-        Ok((entries, head))
-    })
-}
-
-/// Where these logs stand.
-pub(super) async fn heads(db: &Db, orgs: &[OrgId]) -> Result<Vec<Head>> {
-    read!(db.orgs(orgs.to_vec()), |conn| Ok(activity::queries::list_heads(conn, orgs).await?))
 }
 
 /// Gives a log that was replaced a new epoch, unless that has been done since `old` was seen.

@@ -27,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use self::core::{Admitted, Denied, Diverged, Join, Joined};
 use self::metrics::HubMetrics;
 use self::room::{Room, State};
+use crate::activity;
 use crate::config::Config;
 use crate::db::{CommitSink, Db};
 use crate::error::{Code, Error, Result};
@@ -187,7 +188,7 @@ impl Inner {
         let Some(before) = room.core.lock().mark() else {
             return Err(Denied::Stale);
         };
-        let heads = tokio::time::timeout_at(deadline, load::heads(&self.db, &[room.org])).await;
+        let heads = tokio::time::timeout_at(deadline, activity::load_heads(&self.db, &[room.org])).await;
         let Ok(Ok(heads)) = heads else {
             return Err(Denied::Stale);
         };

@@ -10,7 +10,7 @@ use super::Inner;
 use super::core::{self, ConnectionKey, Core, Entry, Mark, Sweep, Turn, Wake, Work};
 use super::load;
 use super::protocol::CloseCode;
-use crate::activity::Head;
+use crate::activity::{self, Head};
 use crate::types::{LogEntry, OrgId, Seq};
 
 /// Bytes of its log that a room remembers.
@@ -216,7 +216,7 @@ impl Room {
             return Ok(());
         }
         let _permit = hub.reads.acquire().await;
-        let (entries, _) = load::range(&hub.db, self.org, from, to).await?;
+        let (entries, _) = activity::read_range(&hub.db, self.org, from, to).await?;
         hub.metrics.gaps.increment(1);
         if entries.is_empty() {
             return Err(anyhow::anyhow!(
@@ -225,7 +225,7 @@ impl Room {
             )
             .into());
         }
-        self.offer(hub, entries.into_iter());
+        self.offer(hub, entries.into_iter().map(Entry::read));
         Ok(())
     }
 
@@ -236,10 +236,10 @@ impl Room {
         until: Seq,
     ) -> crate::error::Result<()> {
         let _permit = hub.reads.acquire().await;
-        let (entries, head) = load::range(&hub.db, self.org, number.first(), until).await?;
+        let (entries, head) = activity::read_range(&hub.db, self.org, number.first(), until).await?;
+        let entries = entries.into_iter().map(Entry::read).collect();
         hub.metrics.replay_reads.increment(1);
-        let first_seq = head.map_or(Seq::ZERO, |head| head.first_seq);
-        self.core.lock().block_read(number, entries, first_seq);
+        self.core.lock().block_read(number, entries, head.first_seq);
         Ok(())
     }
 }

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Inner;
 use super::core::Mark;
 use super::room::Room;
-use super::{Inner, load};
+use crate::activity;
 use crate::types::OrgId;
 
 /// How often.
@@ -53,7 +54,7 @@ async fn sweep(hub: &Inner, rooms: &[Arc<Room>]) {
     for chunk in marked.chunks(CHUNK) {
         let read_at = Instant::now();
         let orgs: Vec<OrgId> = chunk.iter().map(|(room, _)| room.org).collect();
-        let heads = match load::heads(&hub.db, &orgs).await {
+        let heads = match activity::load_heads(&hub.db, &orgs).await {
             Ok(heads) => heads,
             Err(error) => {
                 hub.metrics.sweep_failures.increment(1);

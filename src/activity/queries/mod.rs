@@ -72,21 +72,10 @@ pub(crate) async fn insert_recipients(conn: &mut Conn, entry: &LogEntry) -> Quer
     let Audience::Users(users) = &entry.audience else {
         return Ok(());
     };
-    for user in users.iter() {
-        let values = (
-            activity_recipients::org_id.eq(entry.org),
-            activity_recipients::user_id.eq(*user),
-            activity_recipients::seq.eq(entry.seq),
-        );
-        with_conn!(conn, |c| {
-            diesel::insert_into(activity_recipients::table)
-                .values(values)
-                .on_conflict_do_nothing()
-                .execute(c)
-                .await
-        })?;
+    match conn {
+        Conn::Postgres(conn) => postgres::insert_recipients(conn, entry.org, entry.seq, users).await,
+        Conn::Sqlite(conn) => sqlite::insert_recipients(conn, entry.org, entry.seq, users).await,
     }
-    Ok(())
 }
 
 /// Where a log stands; `None` where there is no such log.
@@ -179,6 +168,31 @@ pub(crate) async fn list_range(
         (row, users.into())
     };
     Ok(rows.into_iter().map(pair).collect())
+}
+
+/// The places from `from` to `to`, both included, and what stands there.
+pub(crate) async fn list_ids(
+    conn: &mut Conn,
+    org: OrgId,
+    from: Seq,
+    to: Seq,
+) -> QueryResult<Vec<(Seq, ActivityId)>> {
+    with_conn!(conn, |c| {
+        activities::table
+            .filter(activities::org_id.eq(org).and(activities::seq.between(from, to)))
+            .order(activities::seq)
+            .select((activities::seq, activities::id))
+            .load(c)
+            .await
+    })
+}
+
+/// Locks the head of a log, and waits for whoever holds it; `None` where there is no such log.
+pub(crate) async fn lock_head(conn: &mut Conn, org: OrgId) -> QueryResult<Option<Head>> {
+    match conn {
+        Conn::Postgres(conn) => postgres::lock_head(conn, org).await,
+        Conn::Sqlite(_) => find_head(conn, org).await,
+    }
 }
 
 /// Locks the heads of these logs for a batch, in the order of their ids. On PostgreSQL a head that

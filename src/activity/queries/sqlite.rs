@@ -6,7 +6,33 @@ use diesel::sqlite::SqliteConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
 use super::{ActivityRow, Head};
-use crate::db::schema::{activities, activity_heads};
+use crate::db::schema::{activities, activity_heads, activity_recipients};
+use crate::types::{OrgId, Seq, UserId};
+
+/// In one hop, too.
+pub(super) async fn insert_recipients(
+    conn: &mut SyncConnectionWrapper<SqliteConnection>,
+    org: OrgId,
+    seq: Seq,
+    users: &[UserId],
+) -> QueryResult<()> {
+    let users = users.to_vec();
+    conn.spawn_blocking(move |conn| {
+        for user in users {
+            let values = (
+                activity_recipients::org_id.eq(org),
+                activity_recipients::user_id.eq(user),
+                activity_recipients::seq.eq(seq),
+            );
+            diesel::insert_into(activity_recipients::table)
+                .values(values)
+                .on_conflict_do_nothing()
+                .execute(conn)?;
+        }
+        Ok(())
+    })
+    .await
+}
 
 /// In one hop to the blocking thread: a hop a row would cost more than the row.
 pub(super) async fn insert_batch(

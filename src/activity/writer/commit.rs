@@ -1,0 +1,161 @@
+//! The transactions of the writer, and what becomes of those that fail.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::anyhow;
+use diesel::result::{DatabaseErrorKind, Error as QueryError};
+use metrics::{counter, histogram};
+
+use super::alone::{Unresolved, settle_alone};
+use super::queue::{BatchLimits, Waiting};
+use super::{Part, Shared};
+use crate::activity::model::{ActivityRow, Draft, Head};
+use crate::activity::queries;
+use crate::db::{Db, DbError, Tx};
+use crate::error::{Error, Result};
+use crate::telemetry::metric::{COMMIT_BATCH_SIZE, COMMIT_SECONDS, COMMITS};
+use crate::transaction;
+use crate::types::{Audience, LogEntry, OrgId};
+
+/// What was appended for one organisation, in order.
+pub(super) type Entries = Vec<Arc<LogEntry>>;
+
+/// Appends what was taken in one transaction and answers its callers. Organisations that cannot go with
+/// the others are left to tasks of their own.
+pub(super) async fn commit_batch(shared: &Arc<Shared>, parts: Vec<Part>) {
+    let mut placed = Vec::with_capacity(parts.len());
+    match append_together(&shared.db, &parts, &mut placed).await {
+        Ok(()) => {
+            for (part, entries) in parts.into_iter().zip(placed) {
+                match entries {
+                    Some(entries) => part.succeed(entries),
+                    // Somebody holds its head, or it has none.
+                    None => settle_alone(part, None),
+                }
+            }
+        }
+        Err(Error::Database(DbError::OutcomeUnknown(error))) => {
+            tracing::warn!(error = %error, "the outcome of a batch's commit is unknown; looking for it in the log");
+            for (part, entries) in parts.into_iter().zip(placed) {
+                settle_alone(part, entries.map(Unresolved::new));
+            }
+        }
+        Err(error) if is_unavailable(&error) => {
+            refuse(parts, &error);
+            if matches!(error, Error::Database(DbError::Unreachable(_))) {
+                // Who came meanwhile has waited as long for a connection. Trying again for them, batch by
+                // batch, would make the last of them wait for minutes.
+                refuse(shared.take(BatchLimits::NONE), &error);
+            }
+        }
+        Err(error) => {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                organisations = parts.len(),
+                "a batch failed; each organisation's part is tried alone"
+            );
+            for part in parts {
+                settle_alone(part, None);
+            }
+        }
+    }
+}
+
+pub(super) fn refuse(parts: Vec<Part>, error: &Error) {
+    for part in parts {
+        let answers: Vec<_> = part.items.iter().map(|_| Err(repeat(error))).collect();
+        part.answer(answers);
+    }
+}
+
+/// One transaction over many organisations. Says in `placed`, for each part, what it appended: `None` is
+/// where the head could not be locked. That counts only once this has returned `Ok`.
+async fn append_together(db: &Db, parts: &[Part], placed: &mut Vec<Option<Entries>>) -> Result<()> {
+    let orgs: Vec<OrgId> = parts.iter().map(|part| part.org).collect();
+    let started = Instant::now();
+    transaction!(db.orgs(orgs.clone()), |tx| {
+        let heads = queries::lock_heads(tx, &orgs).await?;
+        let mut heads: HashMap<OrgId, Head> = heads.into_iter().map(|head| (head.org_id, head)).collect();
+        let mut rows = Vec::new();
+        for part in parts {
+            let head = heads.get_mut(&part.org);
+            placed.push(head.map(|head| place(head, &part.items, &mut rows)).transpose()?);
+        }
+        insert(tx, rows, heads.into_values().collect(), placed.iter().flatten()).await
+    })?;
+    observe(placed.iter().flatten().map(Vec::len).sum(), started);
+    Ok(())
+}
+
+/// Gives each append its place behind `head`, and moves the head there.
+pub(super) fn place(head: &mut Head, items: &[Waiting], rows: &mut Vec<ActivityRow>) -> Result<Entries> {
+    let mut entries = Vec::with_capacity(items.len());
+    for item in items {
+        head.last_seq = head.last_seq.next();
+        head.last_id = Some(item.id);
+        head.last_at = head.last_at.max(item.origin.at);
+        let draft = Draft { id: item.id, origin: &item.origin, activity: &item.activity };
+        let (row, entry) = draft.place(head.last_seq, head.last_at)?;
+        rows.push(row);
+        entries.push(Arc::new(entry));
+    }
+    Ok(entries)
+}
+
+/// Writes what was placed.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    rows: Vec<ActivityRow>,
+    heads: Vec<Head>,
+    placed: impl Iterator<Item = &Entries>,
+) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    queries::insert_batch(tx, rows, heads).await?;
+    for entry in placed.flatten() {
+        if matches!(entry.audience, Audience::Users(_)) {
+            queries::insert_recipients(tx, entry).await?;
+        }
+        tx.note_appended(Arc::clone(entry));
+    }
+    Ok(())
+}
+
+pub(super) fn observe(rows: usize, started: Instant) {
+    if rows > 0 {
+        counter!(COMMITS).increment(1);
+        histogram!(COMMIT_BATCH_SIZE).record(f64::from(u32::try_from(rows).unwrap_or(u32::MAX)));
+        histogram!(COMMIT_SECONDS).record(started.elapsed());
+    }
+}
+
+/// Whether the database, rather than what was asked of it, made this fail: it did not happen.
+pub(super) fn is_unavailable(error: &Error) -> bool {
+    match error {
+        Error::Database(error) => error.is_unavailable(),
+        Error::Refused { .. } | Error::Invalid(_) | Error::Internal(_) => false,
+    }
+}
+
+/// The same failure for another caller.
+pub(super) fn repeat(error: &Error) -> Error {
+    match error {
+        Error::Refused { code, detail } => Error::refused(*code, detail.clone()),
+        Error::Invalid(fields) => Error::Invalid(fields.clone()),
+        Error::Database(DbError::OutcomeUnknown(_)) => unknown(error),
+        Error::Database(_) if is_unavailable(error) => unreachable(error),
+        Error::Database(_) | Error::Internal(_) => anyhow!("{error:#}").into(),
+    }
+}
+
+pub(super) fn unreachable(error: &Error) -> Error {
+    DbError::Unreachable(error.to_string()).into()
+}
+
+pub(super) fn unknown(error: &Error) -> Error {
+    let cause = Box::new(error.to_string());
+    DbError::OutcomeUnknown(QueryError::DatabaseError(DatabaseErrorKind::ClosedConnection, cause)).into()
+}

@@ -1,0 +1,182 @@
+//! The group-commit writer: appends that come with no other change share their transactions, because a
+//! commit costs far more than a row.
+//!
+//! One task takes what waits, appends it in one transaction, answers each caller, and takes again what
+//! came meanwhile. Nothing waits for a batch to fill: a lone append is committed at once.
+//!
+//! An organisation that cannot go with the others, because somebody holds its head, its rows are bad or
+//! nobody knows whether its commit happened, is settled by a task of its own. The others go on, and
+//! nothing more of it is taken until that is done, so its order holds.
+
+mod alone;
+mod commit;
+mod queue;
+
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use metrics::counter;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::commit::Entries;
+use self::queue::{BatchLimits, CAPACITY, Queues, SHARE, Waiting};
+use super::{Activity, Origin};
+use crate::db::{Db, Engine};
+use crate::error::Result;
+use crate::telemetry::metric::APPEND_REJECTED;
+use crate::types::{LogEntry, OrgId};
+
+/// Organisations that are settled by themselves at the same time. Each holds a connection of the pool
+/// while it waits, and requests need the others.
+const ALONE_AT_ONCE: usize = 4;
+
+/// On SQLite everybody takes turns with one connection, so a turn has to be short: this is about 5 ms of
+/// work, of which the weight says how long it takes.
+const SQLITE_LIMITS: BatchLimits = BatchLimits { rows: 256, weight: 512 };
+
+/// On PostgreSQL a batch holds up nobody but its own organisations.
+const POSTGRES_LIMITS: BatchLimits = BatchLimits { rows: 512, weight: 2048 };
+
+/// Appends to logs, many callers in one transaction. Clones share the queues and the task.
+#[derive(Clone)]
+pub struct Writer {
+    shared: Arc<Shared>,
+}
+
+/// What callers, the writer's task and the tasks of single organisations share.
+struct Shared {
+    db: Db,
+    queues: Mutex<Queues>,
+    /// Wakes the writer's task: there may be something to take.
+    work: Notify,
+    alone: Semaphore,
+    tasks: TaskTracker,
+}
+
+impl Writer {
+    /// How many ordinary appends may be held for all organisations together. Large ones count more.
+    pub const CAPACITY: usize = CAPACITY;
+
+    /// How many of them one organisation may hold.
+    pub const SHARE: usize = SHARE;
+
+    /// Starts the writer's task, which runs on `tasks` as do those that it starts. When `stop` is
+    /// cancelled it lets nothing more in, appends what is queued, and ends.
+    pub fn start(db: Db, tasks: &TaskTracker, stop: CancellationToken) -> Self {
+        let limits = match db.engine() {
+            Engine::Postgres => POSTGRES_LIMITS,
+            Engine::Sqlite => SQLITE_LIMITS,
+        };
+        let shared = Arc::new(Shared {
+            db,
+            queues: Mutex::default(),
+            work: Notify::new(),
+            alone: Semaphore::new(ALONE_AT_ONCE),
+            tasks: tasks.clone(),
+        });
+        tasks.spawn(run(Arc::clone(&shared), limits, stop));
+        Self { shared }
+    }
+
+    /// Appends an activity that comes with no other change. Returns once it is committed.
+    ///
+    /// Fails with `overloaded` where too much waits, in all or of this organisation, `draining` once the
+    /// writer stops, `store_unavailable`, `outcome_unknown` where the connection was lost while it was
+    /// committed and nothing could be found out, or `not_found` where the organisation has no log.
+    ///
+    /// Queues the activity when it is first polled. Dropped after that, the activity is still appended.
+    pub async fn append(&self, origin: Origin, activity: Activity) -> Result<Arc<LogEntry>> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting::new(origin, activity, answer);
+        let pushed = self.shared.queues.lock().push(waiting);
+        if let Err(rejection) = pushed {
+            counter!(APPEND_REJECTED, "reason" => rejection.reason()).increment(1);
+            return Err(rejection.into());
+        }
+        self.shared.work.notify_one();
+        answered
+            .await
+            .unwrap_or_else(|_| Err(anyhow!("the writer of the log ended without an answer").into()))
+    }
+}
+
+/// What was taken of one organisation. Its next turn comes when this is answered or dropped.
+struct Part {
+    org: OrgId,
+    items: Vec<Waiting>,
+    weight: usize,
+    shared: Arc<Shared>,
+}
+
+impl Part {
+    /// Answers the callers, in order.
+    fn answer(mut self, answers: impl IntoIterator<Item = Result<Arc<LogEntry>>>) {
+        let items = std::mem::take(&mut self.items);
+        // First the places, then the answers: who is answered may come again at once.
+        drop(self);
+        for (item, answer) in items.into_iter().zip(answers) {
+            item.answer(answer);
+        }
+    }
+
+    fn succeed(self, entries: Entries) {
+        self.answer(entries.into_iter().map(Ok));
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.shared.queues.lock().release(self.org, self.weight);
+        self.shared.work.notify_one();
+    }
+}
+
+impl Shared {
+    fn take(self: &Arc<Self>, limits: BatchLimits) -> Vec<Part> {
+        let taken = self.queues.lock().take(limits);
+        taken
+            .into_iter()
+            .map(|taken| Part {
+                org: taken.org,
+                items: taken.items,
+                weight: taken.weight,
+                shared: Arc::clone(self),
+            })
+            .collect()
+    }
+}
+
+/// Whoever is let in is answered: this sees to it when the writer's task ends by a panic, or with its
+/// runtime. After a stop nothing waits.
+struct Closing<'a>(&'a Shared);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        let abandoned = self.0.queues.lock().abandon();
+        drop(abandoned);
+    }
+}
+
+async fn run(shared: Arc<Shared>, limits: BatchLimits, stop: CancellationToken) {
+    let _closing = Closing(&shared);
+    loop {
+        // Looked at each time, because under load the queues are never empty.
+        if stop.is_cancelled() {
+            shared.queues.lock().close();
+        }
+        let parts = shared.take(limits);
+        if !parts.is_empty() {
+            commit::commit_batch(&shared, parts).await;
+        } else if shared.queues.lock().is_drained() {
+            return;
+        } else {
+            tokio::select! {
+                () = shared.work.notified() => {}
+                () = stop.cancelled(), if !stop.is_cancelled() => {}
+            }
+        }
+    }
+}
