@@ -92,7 +92,6 @@ impl App {
         let (background, background_stop) = (TaskTracker::new(), CancellationToken::new());
         let writer = Writer::start(db.clone(), &background, background_stop.clone());
         let hub = Hub::start(db.clone(), clock.clone(), &config, &background, background_stop.clone());
-        db.on_commit(Arc::new(hub.clone()));
         let address = (config.server.host, config.server.port);
         let listener = TcpListener::bind(address)
             .await

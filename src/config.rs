@@ -81,7 +81,7 @@ pub struct DatabaseConfig {
           help_heading = "Database")]
     pub run_migrations: bool,
 
-    /// Redis, which connects several hubs on one PostgreSQL
+    /// Redis, which connects several hubs on one PostgreSQL; not supported by this version yet
     #[arg(long, env = "REDIS_URL", global = true, help_heading = "Database", hide_env_values = true)]
     pub redis_url: Option<Secret>,
 }
@@ -126,7 +126,7 @@ pub struct AuthConfig {
 pub enum Registration {
     /// Anybody.
     Open,
-    /// Platform administrators only.
+    /// Nobody through this hub.
     Closed,
 }
 

@@ -121,7 +121,7 @@ codes! {
     UpgradeRequired = "upgrade_required", UPGRADE_REQUIRED, "Upgrade required";
     /// Fields are not acceptable.
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Invalid fields";
-    /// The organisation has more waiting than its share.
+    /// More is waiting than the hub, or this organisation's share of it, takes.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Overloaded";
     /// The database cannot be reached now.
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The database is not available";

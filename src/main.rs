@@ -18,7 +18,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> anyhow::Result<()> {
     // A file that is not there is no error; one that cannot be read is.
-    if let Err(error) = dotenvy::dotenv()
+    if let Err(error) = dotenvy::from_path(".env")
         && !error.not_found()
     {
         anyhow::bail!("cannot read .env: {error}");

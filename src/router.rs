@@ -2,6 +2,8 @@
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Redirect;
+use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -37,6 +39,7 @@ pub fn router(app: &App) -> Router {
         .merge(hub::routes())
         .merge(operations::routes())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .route("/", get(async || Redirect::temporary("/docs/")))
         .fallback(async || Error::refused(Code::NotFound, "There is no such path."))
         .method_not_allowed_fallback(async || {
             Error::refused(Code::MethodNotAllowed, "The path does not take this method.")

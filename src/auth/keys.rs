@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 
 use anyhow::{Context as _, bail};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -20,7 +20,10 @@ pub fn signing_key(config: &Config) -> anyhow::Result<Vec<u8>> {
         return Ok(secret.reveal().as_bytes().to_vec());
     }
     let folder = &config.database.data_dir;
-    std::fs::create_dir_all(folder)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
         .with_context(|| format!("cannot create the folder {}", folder.display()))?;
     let path = folder.join("signing.key");
     let mut key = Vec::new();

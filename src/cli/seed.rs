@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 
 use crate::app::App;
 use crate::auth::{Register, SignedIn, sign_in};
-use crate::config::Config;
+use crate::config::{Config, Registration};
 use crate::http::{Admin, ClientInfo, Member};
 use crate::invites::service::accept;
 use crate::invites::{AcceptInvite, InviteUser};
@@ -25,13 +25,17 @@ struct Row {
 
 /// Fills an empty hub with two organisations, their members and some history, and says who can sign in.
 pub(super) async fn run(mut config: Config) -> anyhow::Result<()> {
-    // Nobody is meant to connect while this runs.
+    let (database, port) = (config.database_url(), config.server.port);
+    // Nobody is meant to connect while this runs, and it is no registration by the public.
     config.server.port = 0;
+    config.auth.registration = Registration::Open;
     let running = App::start(config, Clock::default()).await?;
     let outcome = fill(&running.app).await;
     running.stop().await;
     let (rows, invite) = outcome?;
-    print(&rows, &invite);
+    println!("filled {database:?}");
+    println!();
+    print(&rows, &invite, port);
     Ok(())
 }
 
@@ -158,7 +162,7 @@ fn rows(members: &[SignedIn], plan: &str) -> Vec<Row> {
     members.iter().map(row).collect()
 }
 
-fn print(rows: &[Row], invite: &str) {
+fn print(rows: &[Row], invite: &str, port: u16) {
     println!("organisation  plan  name  role    email");
     for row in rows {
         let (organisation, plan, name) = (&row.organisation, &row.plan, &row.name);
@@ -168,7 +172,7 @@ fn print(rows: &[Row], invite: &str) {
     println!("everybody's password: {PASSWORD}");
     println!("an invite to Acme for eli@acme.example waits: {invite}");
     println!();
-    println!("next: start the hub with `roomcast`, then sign in:");
-    println!("  curl http://127.0.0.1:3000/api/v1/auth/login --json \\");
+    println!("next: start the hub with the same settings (`make run`), then sign in:");
+    println!("  curl http://127.0.0.1:{port}/api/v1/auth/login --json \\");
     println!("    '{{\"email\": \"ana@acme.example\", \"password\": \"{PASSWORD}\"}}'");
 }

@@ -18,7 +18,7 @@ mod sqlite;
 mod url;
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use anyhow::Context as _;
 
@@ -38,7 +38,7 @@ pub struct Db {
 
 struct Inner {
     pools: Pools,
-    sink: OnceLock<Arc<dyn CommitSink>>,
+    sink: OnceLock<Weak<dyn CommitSink>>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "there is one of it")]
@@ -101,8 +101,9 @@ impl Db {
         }
     }
 
-    /// Registers who is handed every committed append. The first registration stands.
-    pub fn on_commit(&self, sink: Arc<dyn CommitSink>) {
+    /// Registers who is handed every committed append, for as long as it lives. The first registration
+    /// stands. Weak, because who is handed appends has the database itself.
+    pub fn on_commit(&self, sink: Weak<dyn CommitSink>) {
         self.inner.sink.get_or_init(|| sink);
     }
 
@@ -140,7 +141,7 @@ impl Db {
         &self.inner.pools
     }
 
-    fn sink(&self) -> Option<&Arc<dyn CommitSink>> {
-        self.inner.sink.get()
+    fn sink(&self) -> Option<Arc<dyn CommitSink>> {
+        self.inner.sink.get()?.upgrade()
     }
 }

@@ -2,6 +2,7 @@
 
 mod tls;
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -10,6 +11,7 @@ use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
+use tokio_postgres::error::SqlState;
 
 use self::tls::PostgresConfig;
 use super::{DbError, PgConn};
@@ -63,20 +65,18 @@ impl Postgres {
     }
 }
 
-/// Returns once the server takes a connection; gives up after [`START_TIMEOUT`], or at once where the
-/// server is up and refuses us.
+/// Returns once the server takes a connection; gives up after [`START_TIMEOUT`], or at once where waiting
+/// cannot help.
 async fn wait_until_up(config: &PostgresConfig) -> anyhow::Result<()> {
     let started = Instant::now();
     loop {
         let Err(error) = config.connect().await else { return Ok(()) };
         let server = config.server();
-        // 57P03: it is starting up. Every other answer of a server will be the same in a second.
-        let refused =
-            error.code().is_some_and(|code| *code != tokio_postgres::error::SqlState::CANNOT_CONNECT_NOW);
-        if refused || started.elapsed() >= START_TIMEOUT {
+        let may_come_up = may_come_up(&error);
+        if !may_come_up || started.elapsed() >= START_TIMEOUT {
             return Err(error).with_context(|| {
-                if refused {
-                    format!("PostgreSQL at {server} refuses the connection that DATABASE_URL describes")
+                if !may_come_up {
+                    format!("no connection to PostgreSQL at {server} as DATABASE_URL describes it")
                 } else {
                     let seconds = START_TIMEOUT.as_secs();
                     format!("PostgreSQL at {server} could not be reached for {seconds} seconds; giving up")
@@ -90,6 +90,20 @@ async fn wait_until_up(config: &PostgresConfig) -> anyhow::Result<()> {
             START_RETRY.as_secs()
         );
         tokio::time::sleep(START_RETRY).await;
+    }
+}
+
+/// Whether the server may be on its way up: it cannot be reached, or says that it is starting (57P03). A
+/// wrong password or certificate will be as wrong in a second.
+fn may_come_up(error: &tokio_postgres::Error) -> bool {
+    let unreachable = || {
+        let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+        // TLS tells of a certificate that it does not take as invalid data.
+        source.is_some_and(|source| source.kind() != io::ErrorKind::InvalidData)
+    };
+    match error.code() {
+        Some(code) => *code == SqlState::CANNOT_CONNECT_NOW,
+        None => error.is_closed() || unreachable(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The embedded database: a few readers, and one writer that everybody takes turns with.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,10 +45,17 @@ impl Sqlite {
     pub(super) async fn open(path: &Path) -> anyhow::Result<Self> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder {
-            std::fs::create_dir_all(folder)
+            // It holds people's emails and the hashes of their passwords.
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
                 .with_context(|| format!("cannot create the folder {}", folder.display()))?;
         }
         let lock = lock(path)?;
+        // SQLite gives its other files the mode of this one.
+        let made = File::options().create(true).truncate(false).write(true).mode(0o600).open(path);
+        made.with_context(|| format!("cannot write {}", path.display()))?;
         let url = path.to_str().context("the path of the database must be UTF-8")?.to_owned();
         let writer = connect(url.clone()).await?;
         let mut config = ManagerConfig::default();
@@ -101,6 +109,7 @@ fn lock(path: &Path) -> anyhow::Result<File> {
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(0o600)
         .open(&name)
         .with_context(|| format!("cannot open the lock file {}", name.display()))?;
     match file.try_lock() {

@@ -450,9 +450,17 @@ pub(super) async fn refuse(mut stream: TcpStream, code: CloseCode) {
     let goodbye = async {
         stream.write_all(&frame::close(code)).await?;
         // The peer answers; closing before it has would make its kernel throw our code away.
-        let mut buffer = [0; 256];
-        while stream.read(&mut buffer).await? > 0 {}
-        io::Result::Ok(())
+        let (mut reader, mut buffer) = (Reader::default(), [0; 256]);
+        loop {
+            let length = stream.read(&mut buffer).await?;
+            let said = reader.feed(buffer.get(..length).unwrap_or_default(), |message| match message {
+                Message::Close => Err(CloseCode::Normal),
+                Message::Text(_) | Message::Binary | Message::Ping(_) | Message::Pong => Ok(()),
+            });
+            if length == 0 || said.is_err() {
+                return io::Result::Ok(());
+            }
+        }
     };
     // Neither a peer that is gone nor one that does not answer can be helped.
     if let Ok(Err(error)) = tokio::time::timeout(CLOSE_TIMEOUT, goodbye).await {

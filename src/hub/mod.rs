@@ -61,7 +61,7 @@ struct Inner {
 }
 
 impl Hub {
-    /// Starts it. Its tasks run on `tasks` and end when `stop` is cancelled.
+    /// Starts it, and has it handed what is committed. Its tasks run on `tasks` and end when `stop` is cancelled.
     pub fn start(
         db: Db,
         clock: Clock,
@@ -80,6 +80,9 @@ impl Hub {
             tasks: tasks.clone(),
             stop,
         });
+        // The type first: a weak reference to the trait cannot be made of another weak reference.
+        let sink: Arc<dyn CommitSink> = Arc::<Inner>::clone(&inner);
+        inner.db.on_commit(Arc::downgrade(&sink));
         tasks.spawn(sweep::run(Arc::clone(&inner)));
         Self { inner }
     }
@@ -90,9 +93,10 @@ impl Hub {
         let checked = self.inner.with_room(org, |room| room.core.lock().check(user, session, Instant::now()));
         match checked.await {
             Ok(admitted) => Ok(admitted),
-            Err(Denied::UserUnknown | Denied::SessionEnded) => {
-                Err(Error::refused(Code::SessionEnded, "The session has ended: sign in again."))
-            }
+            Err(Denied::UserUnknown | Denied::SessionEnded) => Err(Error::refused(
+                Code::SessionEnded,
+                "The session has ended, or its user was removed. Sign in again.",
+            )),
             Err(Denied::Stale) => Err(Error::refused(
                 Code::AccessUnknown,
                 "This node cannot tell now who may enter. Try again shortly.",
@@ -114,16 +118,16 @@ impl Hub {
     }
 }
 
-impl CommitSink for Hub {
+impl CommitSink for Inner {
     fn committed(&self, entries: Vec<Arc<LogEntry>>) {
         let mut by_org: HashMap<OrgId, Vec<Arc<LogEntry>>> = HashMap::new();
         for entry in entries {
             by_org.entry(entry.org).or_default().push(entry);
         }
         for (org, entries) in by_org {
-            let room = self.inner.rooms.read().get(&org).cloned();
+            let room = self.rooms.read().get(&org).cloned();
             if let Some(room) = room {
-                room.committed(&self.inner, entries);
+                room.committed(self, entries);
             }
         }
     }

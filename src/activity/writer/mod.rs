@@ -33,8 +33,8 @@ use crate::types::{LogEntry, OrgId};
 /// while it waits, and requests need the others.
 const ALONE_AT_ONCE: usize = 4;
 
-/// On SQLite everybody takes turns with one connection, so a turn has to be short: this is about 5 ms of
-/// work, of which the weight says how long it takes.
+/// On SQLite everybody takes turns with one connection, so a turn has to be short: the weight
+/// stands for about 5 ms of work.
 const SQLITE_LIMITS: BatchLimits = BatchLimits { rows: 256, weight: 512 };
 
 /// On PostgreSQL a batch holds up nobody but its own organisations.
