@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use rustls::client::WebPkiServerVerifier;
@@ -25,6 +26,13 @@ pub(super) struct PostgresConfig {
     config: tokio_postgres::Config,
     tls: MakeRustlsConnect,
 }
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long what was sent may stay unacknowledged before the connection counts as lost: a network that
+/// swallows packets would otherwise hold a COMMIT, and all who wait for it, for a quarter of an hour.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(10);
 
 type TlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
@@ -52,7 +60,10 @@ impl PostgresConfig {
         let mut config: tokio_postgres::Config =
             plain.parse().context("DATABASE_URL is not a valid postgres:// URL")?;
         config.ssl_mode(mode);
-        config.connect_timeout(std::time::Duration::from_secs(5));
+        config.connect_timeout(CONNECT_TIMEOUT);
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(SILENCE_TIMEOUT);
+        }
         if config.get_application_name().is_none() {
             config.application_name("roomcast");
         }

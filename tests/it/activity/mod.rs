@@ -53,7 +53,8 @@ struct Running {
 impl Running {
     fn start(db: Db) -> Self {
         let sink = Arc::new(Recorder::default());
-        db.on_commit(Arc::clone(&sink) as Arc<dyn CommitSink>);
+        let registered: Arc<dyn CommitSink> = Arc::<Recorder>::clone(&sink);
+        db.on_commit(Arc::downgrade(&registered));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let writer = Writer::start(db.clone(), &tasks, stop.clone());
         Self { db, writer, tasks, stop, sink }
@@ -167,7 +168,7 @@ fn broadcast(text: &str, audience: Audience) -> Activity {
 /// The whole log, from one snapshot.
 async fn read_log(db: &Db, org: OrgId) -> Vec<LogEntry> {
     let last = Seq::new(i64::MAX).unwrap();
-    activity::read_range(db, org, Seq::ZERO, last).await.unwrap()
+    activity::read_range(db, org, Seq::ZERO, last).await.unwrap().0
 }
 
 fn texts(log: &[LogEntry]) -> Vec<String> {

@@ -71,7 +71,7 @@ fn seq_is_dense_and_equals_commit_order() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     // Each case is hundreds of synced transactions.
     let mut runner = TestRunner::new(ProptestConfig {
-        cases: 60,
+        cases: 8,
         max_shrink_iters: 20,
         failure_persistence: None,
         ..ProptestConfig::default()

@@ -1,0 +1,112 @@
+//! The real program, as a process of its own, with all that it writes.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use tempfile::TempDir;
+
+use super::client::Client;
+use super::wait::eventually;
+
+/// A running `roomcast`.
+pub(crate) struct Child {
+    process: std::process::Child,
+    output: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+    /// Where it runs: nothing of the developer's own is read.
+    _folder: TempDir,
+}
+
+impl Child {
+    /// Starts it with these arguments and nothing in its environment but these variables.
+    pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_roomcast"))
+            .args(arguments)
+            .env_clear()
+            .envs(environment.iter().copied())
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = Arc::new(Mutex::new(String::new()));
+        let stdout = read(process.stdout.take().unwrap(), Arc::clone(&output));
+        let stderr = read(process.stderr.take().unwrap(), Arc::clone(&output));
+        Self { process, output, readers: vec![stdout, stderr], _folder: folder }
+    }
+
+    /// All that it has written so far, to either stream.
+    pub(crate) fn output(&self) -> String {
+        self.output.lock().unwrap().clone()
+    }
+
+    /// Waits until it says where it listens.
+    pub(crate) async fn listening(&mut self) -> Client {
+        let base = eventually("listening", async || {
+            let output = self.output();
+            let line = output.lines().find_map(|line| line.strip_prefix("listening on "));
+            if line.is_none()
+                && let Some(status) = self.process.try_wait().unwrap()
+            {
+                panic!("it ended with {status}:\n{}", self.output());
+            }
+            line.map(|base| base.trim().to_owned())
+        })
+        .await;
+        Client::of(base)
+    }
+
+    /// Waits until it has written this.
+    pub(crate) async fn expect_output(&self, text: &str) {
+        eventually(&format!("writing {text:?}"), async || self.output().contains(text).then_some(())).await;
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn terminate(&self) {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end; returns its status and all that it wrote.
+    pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
+        let process = &mut self.process;
+        let status = eventually("the end of the process", async || process.try_wait().unwrap()).await;
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        (status, self.output())
+    }
+
+    /// Stops it, which must succeed; returns all that it wrote.
+    pub(crate) async fn stop(self) -> String {
+        self.terminate();
+        let (status, output) = self.ended().await;
+        assert!(status.success(), "{status}:\n{output}");
+        output
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // It has ended already, unless the test failed.
+        if self.process.kill().is_ok() {
+            drop(self.process.wait());
+        }
+    }
+}
+
+fn read(stream: impl Read + Send + 'static, output: Arc<Mutex<String>>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        let mut line = Vec::new();
+        while stream.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+            output.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+    })
+}

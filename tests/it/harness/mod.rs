@@ -1,0 +1,24 @@
+//! What every test stands on: a server of its own on a database of its own, callers and people as values,
+//! sockets whose waits have a bound.
+
+pub(crate) mod app;
+mod caller;
+pub(crate) mod child;
+pub(crate) mod client;
+pub(crate) mod database;
+pub(crate) mod environment;
+pub(crate) mod feed;
+pub(crate) mod organisation;
+pub(crate) mod raw;
+mod socket;
+mod wait;
+
+pub(crate) use app::{Ground, TestApp};
+pub(crate) use caller::{Answer, Call};
+pub(crate) use child::Child;
+pub(crate) use client::{Client, options};
+pub(crate) use database::TestDatabase;
+pub(crate) use feed::Item;
+pub(crate) use organisation::{Organisation, PASSWORD, Person};
+pub(crate) use socket::{Delivered, TestSocket};
+pub(crate) use wait::{eventually, within};

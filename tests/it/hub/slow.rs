@@ -1,0 +1,115 @@
+//! A peer that never reads costs only itself.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use roomcast::types::Audience;
+
+use super::{message_to, texts};
+use crate::harness::raw::RawSocket;
+use crate::harness::{Person, TestApp, eventually};
+
+/// Four bytes a character: 16 KiB a message.
+fn large(number: usize) -> String {
+    format!("{number:04}{}", "🐎".repeat(4092))
+}
+
+/// More than the kernel's buffers hold for a peer that does not read.
+async fn flood(app: &TestApp, person: &Person) -> i64 {
+    let message = |number| message_to(Audience::Everyone, large(number));
+    app.append_many(person, 1000, message).await.get()
+}
+
+async fn metric(app: &TestApp, line: &str) -> f64 {
+    let metrics = app.anonymous().at(Method::GET, "/metrics").await.expect_status(200);
+    let found = metrics.text.lines().find_map(|found| found.strip_prefix(line));
+    found.map_or(0.0, |value| value.trim().parse().unwrap())
+}
+
+const CLOSED: &str = r#"roomcast_sockets_closed_total{code="4408"}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn is_closed_while_the_others_get_everything_in_time() {
+    let app = TestApp::with(|config| config.hub.slow_socket_seconds = Duration::from_secs(1)).await;
+    let acme = app.organisation("Acme").with_member("mia").create().await;
+    let start = app.head(&acme.admin).await;
+    let query = format!("?token={}", acme["mia"].access_token);
+    let (mut slow, _) = RawSocket::upgrade(&app.base, &query, "", Some(4096)).await;
+    let mut quick = app.connect(&acme.admin).await;
+    let closed_before = metric(&app, CLOSED).await;
+
+    let flooding = flood(&app, &acme.admin);
+    let reading = async {
+        for expected in 1..=1000 {
+            assert_eq!(quick.next_activity().await.activity.seq, start + expected);
+        }
+    };
+    let (head, ()) = tokio::join!(flooding, reading);
+    assert_eq!(head, start + 1000);
+    let cached = metric(&app, "roomcast_cached_bytes").await;
+    // Of all rooms of this process; a room may hold 1 MiB, and 16 have passed through this one.
+    assert!(cached < 8.0 * 1024.0 * 1024.0, "what is cached is bounded: {cached}");
+
+    eventually("the close of the slow one", async || {
+        (metric(&app, CLOSED).await > closed_before).then_some(())
+    })
+    .await;
+    // What the kernel took before is still there to be read; then it ends, and nothing more comes.
+    let code = slow.close_code().await;
+    assert!(code.is_none() || code == Some(4408), "{code:?}");
+
+    // Nothing is lost to it: it goes on where it stopped, and reads this time.
+    let mut again = app.resume(&acme["mia"], start).await;
+    let delivered = again.up_to(head).await;
+    assert_eq!(texts(&delivered), app.feed_after(&acme["mia"], start).await.texts());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_slowly_but_reads_is_kept() {
+    let app = TestApp::with(|config| config.hub.slow_socket_seconds = Duration::from_secs(1)).await;
+    let acme = app.organisation("Acme").with_member("mia").create().await;
+    let query = format!("?token={}", acme["mia"].access_token);
+    let (mut slow, _) = RawSocket::upgrade(&app.base, &query, "", Some(64 * 1024)).await;
+    slow.next_text().await;
+    let flooding = flood(&app, &acme.admin);
+    let reading = async {
+        let mut last = 0;
+        for number in 0..1000 {
+            let text = slow.next_text().await;
+            let item = crate::harness::Item::parse(&text);
+            assert!(item.seq() > last);
+            last = item.seq();
+            // Some 160 KiB in ten milliseconds: far behind, and far above 16 KiB a second.
+            if number % 10 == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        last
+    };
+    let (head, last) = tokio::join!(flooding, reading);
+    assert_eq!(head, last);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_it() {
+    let app = TestApp::start().await;
+    let acme = app.organisation("Acme").create().await;
+    let query = format!("?token={}", acme.admin.access_token);
+    let (_slow, _) = RawSocket::upgrade(&app.base, &query, "", Some(4096)).await;
+    flood(&app, &acme.admin).await;
+    // Fails unless the stop ends within its bound and leaves no task.
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_removed_while_not_reading_is_closed_like_any_other() {
+    let app = TestApp::start().await;
+    let acme = app.organisation("Acme").with_member("mia").create().await;
+    let query = format!("?token={}", acme["mia"].access_token);
+    let (_slow, _) = RawSocket::upgrade(&app.base, &query, "", Some(4096)).await;
+    flood(&app, &acme.admin).await;
+    assert_eq!(app.app.hub.sockets(), 1);
+    // Long before SLOW_SOCKET_SECONDS, which is 30.
+    app.remove(&acme.admin, &acme["mia"]).await;
+    eventually("the end of the removed one", async || (app.app.hub.sockets() == 0).then_some(())).await;
+}

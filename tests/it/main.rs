@@ -1,0 +1,14 @@
+//! The integration tests: the real server on a free port, with real sockets, on the database that
+//! `ROOMCAST_TEST_DATABASE` names (`sqlite`, the default, or `postgres`).
+//!
+//! They are written from the interface that clients rely on: what they assert is what a client may see.
+#![expect(clippy::unwrap_used, reason = "what a test does not expect should fail it, wherever it happens")]
+
+mod activity;
+mod db;
+mod harness;
+mod hub;
+mod races;
+mod routes;
+mod secrets;
+mod story;

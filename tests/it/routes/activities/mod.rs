@@ -1,0 +1,4 @@
+//! `/activities`.
+
+mod filter;
+mod list;

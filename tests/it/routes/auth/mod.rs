@@ -1,0 +1,11 @@
+//! `/auth/*`.
+
+mod login;
+mod logout;
+mod me;
+mod organisations;
+mod password;
+mod refresh;
+mod refresh_reuse;
+mod register;
+mod switch;

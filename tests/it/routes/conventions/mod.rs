@@ -1,0 +1,6 @@
+//! What holds for every call.
+
+mod bodies;
+mod paths;
+mod request_ids;
+mod tokens;

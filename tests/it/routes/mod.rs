@@ -1,0 +1,8 @@
+//! Every call of the API, in folders that mirror the paths: that it works, and what it refuses.
+
+mod activities;
+mod auth;
+mod conventions;
+mod operations;
+mod organisations;
+mod users;

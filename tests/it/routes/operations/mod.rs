@@ -1,0 +1,4 @@
+//! What operators ask, and the documents.
+
+mod documents;
+mod health;
