@@ -146,9 +146,8 @@ impl Connection {
         }
     }
 
-    /// Serves the socket until it is closed. `early` is what the client sent right after its handshake.
-    pub(super) async fn run(mut self, early: &[u8]) {
-        self.receive(early);
+    /// Serves the socket until it is closed.
+    pub(super) async fn run(mut self) {
         // A stop closes those who are in their rooms when it begins; whoever comes later sees it here.
         if self.app.stop.is_cancelled() {
             self.close(CloseCode::ServiceRestart);
@@ -341,7 +340,8 @@ impl Connection {
         }
     }
 
-    fn receive(&mut self, bytes: &[u8]) {
+    /// Takes what the client sent.
+    pub(super) fn receive(&mut self, bytes: &[u8]) {
         let mut reader = std::mem::take(&mut self.reader);
         let read = reader.feed(bytes, |message| self.on_message(message));
         self.reader = reader;

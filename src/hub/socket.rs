@@ -47,12 +47,7 @@ async fn open_socket(State(app): State<App>, mut request: Request) -> Result<Res
         Err(_) => Err(CloseCode::BadRequest),
     };
     let upgraded = hyper::upgrade::on(&mut request);
-    let task = serve(app.clone(), upgraded, wish).instrument(tracing::info_span!(
-        "socket",
-        organisation.id = tracing::field::Empty,
-        user.id = tracing::field::Empty,
-    ));
-    app.tasks.spawn(task);
+    app.tasks.spawn(serve(app.clone(), upgraded, wish));
     Ok(handshake.into_response())
 }
 
@@ -74,7 +69,8 @@ fn parse_wish(pairs: Vec<(String, String)>, token: Option<String>) -> Result<Wis
     Ok(wish)
 }
 
-/// Serves one socket from its upgrade to its end.
+/// Serves one socket from its upgrade on. Once it is let in it goes on in a task of its own, which is
+/// small: what the handshake needed does not stay with it.
 async fn serve(app: App, upgraded: OnUpgrade, wish: Result<Wish, CloseCode>) {
     let (stream, early) = match upgraded.await.map(take_stream) {
         Ok(Some(taken)) => taken,
@@ -90,12 +86,20 @@ async fn serve(app: App, upgraded: OnUpgrade, wish: Result<Wish, CloseCode>) {
     match admit(&app, wish).await {
         Ok(admitted) => {
             let Admitted { claims, joined, room, waker } = admitted;
-            let span = tracing::Span::current();
-            span.record("organisation.id", tracing::field::display(claims.org));
-            span.record("user.id", tracing::field::display(claims.sub));
-            tracing::debug!(seq = joined.seq.get(), resumed = joined.resumed, "a socket was opened");
+            // Without the request's span, which would stay in memory as long as the socket.
+            let span = tracing::info_span!(
+                parent: None,
+                "socket",
+                organisation.id = %claims.org,
+                user.id = %claims.sub,
+            );
+            span.in_scope(|| {
+                tracing::debug!(seq = joined.seq.get(), resumed = joined.resumed, "a socket was opened")
+            });
             let peer = Peer { id: ConnectionId::new(), claims, joined, waker };
-            Connection::new(app, stream, room, peer).run(&early).await;
+            let mut connection = Connection::new(app.clone(), stream, room, peer);
+            connection.receive(&early);
+            app.tasks.spawn(connection.run().instrument(span));
         }
         Err(code) => {
             tracing::debug!(close.code = code.code(), "a socket was refused");

@@ -62,7 +62,7 @@ async fn a_server_that_refuses_is_not_waited_for() {
     let missing = format!("{before}/no_such_database_{}", name.len());
     let (status, output) = Child::start(&[], &environment(&missing)).ended().await;
     assert!(!status.success());
-    assert!(output.contains("refuses") && output.contains("does not exist"), "{output}");
+    assert!(output.contains("no connection to PostgreSQL") && output.contains("does not exist"), "{output}");
 }
 
 /// What the server's connections are protected with, as itself sees it.
