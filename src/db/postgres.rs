@@ -75,11 +75,11 @@ async fn wait_until_up(config: &PostgresConfig) -> anyhow::Result<()> {
         let may_come_up = may_come_up(&error);
         if !may_come_up || started.elapsed() >= START_TIMEOUT {
             return Err(error).with_context(|| {
-                if !may_come_up {
-                    format!("no connection to PostgreSQL at {server} as DATABASE_URL describes it")
-                } else {
+                if may_come_up {
                     let seconds = START_TIMEOUT.as_secs();
                     format!("PostgreSQL at {server} could not be reached for {seconds} seconds; giving up")
+                } else {
+                    format!("no connection to PostgreSQL at {server} as DATABASE_URL describes it")
                 }
             });
         }

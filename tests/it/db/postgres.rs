@@ -62,7 +62,8 @@ async fn a_server_that_refuses_is_not_waited_for() {
     let missing = format!("{before}/no_such_database_{}", name.len());
     let (status, output) = Child::start(&[], &environment(&missing)).ended().await;
     assert!(!status.success());
-    assert!(output.contains("no connection to PostgreSQL") && output.contains("does not exist"), "{output}");
+    assert!(output.contains("DATABASE_URL") && output.contains("does not exist"), "{output}");
+    assert!(!output.contains("not up yet"), "{output}");
 }
 
 /// What the server's connections are protected with, as itself sees it.

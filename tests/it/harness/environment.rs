@@ -18,6 +18,7 @@ pub(crate) fn on_postgres() -> bool {
 /// Says that a test, or a part of one, did not run. Written past the test runner, which shows what a test
 /// prints only where it fails.
 #[track_caller]
+#[expect(clippy::explicit_write, reason = "what eprintln! writes is captured")]
 pub(crate) fn not_run(why: &str) {
     writeln!(std::io::stderr(), "NOT RUN: {} ({why})", std::panic::Location::caller()).unwrap();
 }

@@ -47,8 +47,8 @@ async fn is_closed_while_the_others_get_everything_in_time() {
     let (head, ()) = tokio::join!(flooding, reading);
     assert_eq!(head, start + 1000);
     let cached = metric(&app, "roomcast_cached_bytes").await;
-    // Of all rooms of this process; a room may hold 1 MiB, and 16 have passed through this one.
-    assert!(cached < 8.0 * 1024.0 * 1024.0, "what is cached is bounded: {cached}");
+    // A room holds some 1 MiB, or one block of 256 entries where that alone is more.
+    assert!(cached < 12.0 * 1024.0 * 1024.0, "what is cached is bounded: {cached}");
 
     eventually("the close of the slow one", async || {
         (metric(&app, CLOSED).await > closed_before).then_some(())
