@@ -5,6 +5,9 @@ mod openapi;
 mod seed;
 mod serve;
 
+use std::process::ExitCode;
+
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
@@ -35,9 +38,33 @@ enum Command {
     Openapi,
 }
 
+/// The whole program: reads the settings, runs the command, and says on standard error why it failed. Here
+/// and not in `main.rs`, where the compiler would make its code a second time.
+pub fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("roomcast: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    // A file that is not there is no error; one that cannot be read is.
+    if let Err(error) = dotenvy::from_path(".env")
+        && !error.not_found()
+    {
+        anyhow::bail!("cannot read .env: {error}");
+    }
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("cannot start the runtime")?.block_on(cli.run())
+}
+
 impl Cli {
-    /// Runs the command. The exit status is 0 where this returns `Ok`.
-    pub async fn run(self) -> anyhow::Result<()> {
+    /// Runs the command.
+    async fn run(self) -> anyhow::Result<()> {
         crate::telemetry::logs::init(&self.config.telemetry)?;
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(self.config).await,

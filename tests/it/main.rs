@@ -6,6 +6,7 @@
 
 mod activity;
 mod db;
+mod documents;
 mod harness;
 mod hub;
 mod races;

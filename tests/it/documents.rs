@@ -1,0 +1,41 @@
+//! What the README and `.env.example` say is held to the code.
+
+use std::fs;
+use std::path::Path;
+
+use clap::CommandFactory as _;
+use roomcast::cli::Cli;
+
+/// Settings that exist so that they can be refused in a sentence.
+const REFUSED: [&str; 1] = ["REDIS_URL"];
+
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+#[test]
+fn every_setting_is_in_the_readme_and_in_the_example() {
+    let (readme, example) = (read("README.md"), read(".env.example"));
+    let command = Cli::command();
+    let settings: Vec<&str> =
+        command.get_arguments().filter_map(|argument| argument.get_env()?.to_str()).collect();
+    assert!(settings.len() > 10, "{settings:?}");
+    for setting in settings.into_iter().filter(|setting| !REFUSED.contains(setting)) {
+        assert!(readme.contains(&format!("`{setting}`")), "README.md does not tell of {setting}");
+        assert!(example.contains(&format!("{setting}=")), ".env.example does not tell of {setting}");
+    }
+}
+
+#[test]
+fn every_route_is_in_the_readme() {
+    let readme = read("README.md");
+    let document = serde_json::to_value(roomcast::router::document()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.len() > 10);
+    for (path, operations) in paths {
+        for method in operations.as_object().unwrap().keys() {
+            let route = format!("{} {path}", method.to_uppercase());
+            assert!(readme.contains(&route), "README.md does not tell of {route}");
+        }
+    }
+}
