@@ -79,7 +79,7 @@ impl App {
         config.validate()?;
         // First: the parts keep handles to what they count.
         let metrics = telemetry::metric::install()?;
-        let db = Db::open(&config.database_url(), config.database.max_connections).await?;
+        let db = Db::open(&config.database_url()?, config.database.max_connections).await?;
         if config.database.run_migrations {
             for name in db.migrate().await.context("migrating the database")? {
                 tracing::info!(migration = name, "migrated the database");

@@ -69,7 +69,7 @@ pub struct DatabaseConfig {
 
     /// postgres://… or sqlite:PATH; unset is SQLite in the data folder
     #[arg(long, env = "DATABASE_URL", global = true, help_heading = "Database", hide_env_values = true)]
-    pub database_url: Option<DatabaseUrl>,
+    pub database_url: Option<Secret>,
 
     /// Most connections to PostgreSQL, from 2
     #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = 16, global = true,
@@ -215,15 +215,18 @@ fn parse_connections(text: &str) -> Result<usize, String> {
 }
 
 impl Config {
-    /// The database: the one that is named, or SQLite in the data folder.
-    pub fn database_url(&self) -> DatabaseUrl {
-        let embedded = || DatabaseUrl::Sqlite(self.database.data_dir.join("roomcast.db"));
-        self.database.database_url.clone().unwrap_or_else(embedded)
+    /// The database: the one that is named, or SQLite in the data folder. A URL that cannot be read is not
+    /// repeated: it may hold a password.
+    pub fn database_url(&self) -> anyhow::Result<DatabaseUrl> {
+        match &self.database.database_url {
+            Some(url) => url.reveal().parse().map_err(|error| anyhow::anyhow!("DATABASE_URL {error}")),
+            None => Ok(DatabaseUrl::Sqlite(self.database.data_dir.join("roomcast.db"))),
+        }
     }
 
     /// Refuses settings that contradict each other, in a sentence that names them.
     pub fn validate(&self) -> anyhow::Result<()> {
-        let url = self.database_url();
+        let url = self.database_url()?;
         if self.database.redis_url.is_some() {
             match url {
                 DatabaseUrl::Sqlite(_) => anyhow::bail!(

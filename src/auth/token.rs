@@ -28,9 +28,9 @@ pub struct Claims {
     pub iat: i64,
     /// When it ends, likewise.
     pub exp: i64,
-    /// [`ISSUER`].
+    /// Who issued it: `roomcast`.
     pub iss: String,
-    /// [`ISSUER`].
+    /// For whom: `roomcast`.
     pub aud: String,
 }
 
@@ -106,7 +106,12 @@ impl Tokens {
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, InvalidToken> {
         let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|_| InvalidToken)?;
-        if data.claims.exp > now.as_secs() { Ok(data.claims) } else { Err(InvalidToken) }
+        let mut claims = data.claims;
+        // Ended sessions are remembered for the present lifetime: no token counts for longer, whatever the
+        // lifetime was when it was made.
+        let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX);
+        claims.exp = claims.exp.min(claims.iat.saturating_add(lifetime));
+        if claims.exp > now.as_secs() { Ok(claims) } else { Err(InvalidToken) }
     }
 }
 
@@ -135,6 +140,18 @@ mod tests {
         assert_eq!(tokens.verify(&token, NOW).unwrap().iat, NOW.as_secs());
         assert!(tokens.verify(&token, NOW.plus(Duration::from_mins(15) - Duration::from_secs(1))).is_ok());
         assert_eq!(tokens.verify(&token, NOW.plus(Duration::from_mins(15))), Err(InvalidToken));
+    }
+
+    #[test]
+    fn a_shorter_lifetime_shortens_tokens_that_were_made_before() {
+        let key = b"one key of thirty-two bytes or so";
+        let token = Tokens::new(key, Duration::from_hours(24))
+            .issue(OrgId::new(), UserId::new(), Role::Member, SessionId::new(), NOW)
+            .unwrap();
+        let now = tokens(key);
+        let claims = now.verify(&token, NOW).unwrap();
+        assert_eq!(claims.expires_at(), NOW.plus(Duration::from_mins(15)));
+        assert_eq!(now.verify(&token, NOW.plus(Duration::from_mins(15))), Err(InvalidToken));
     }
 
     #[test]

@@ -25,7 +25,7 @@ struct Row {
 
 /// Fills an empty hub with two organisations, their members and some history, and says who can sign in.
 pub(super) async fn run(mut config: Config) -> anyhow::Result<()> {
-    let (database, port) = (config.database_url(), config.server.port);
+    let (database, port) = (config.database_url()?, config.server.port);
     // Nobody is meant to connect while this runs, and it is no registration by the public.
     config.server.port = 0;
     config.auth.registration = Registration::Open;

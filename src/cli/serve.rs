@@ -17,7 +17,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
-    let database = config.database_url();
+    let database = config.database_url()?;
     // A start may wait a minute for its database.
     let running = tokio::select! {
         running = App::start(config, Clock::default()) => running?,

@@ -49,7 +49,7 @@ impl Scope {
             (Pools::Sqlite(sqlite), Mode::Read) => Conn::Sqlite(sqlite.lease_reader().await?),
             (Pools::Sqlite(sqlite), Mode::Write) => Conn::Sqlite(sqlite.lease_writer().await?),
         };
-        let mut tx = Tx { conn, appended: Vec::new(), db: self.db, state: State::Open };
+        let mut tx = Tx { conn, appended: Vec::new(), db: self.db, mode, state: State::Open };
         match &mut tx.conn {
             Conn::Postgres(conn) => conn.batch_execute(&postgres_opening(&self.orgs, mode)).await?,
             Conn::Sqlite(conn) => {
@@ -90,6 +90,7 @@ pub struct Tx {
     conn: Conn,
     appended: Vec<Arc<LogEntry>>,
     db: Db,
+    mode: Mode,
     state: State,
 }
 
@@ -102,6 +103,11 @@ impl Tx {
     /// Commits where `outcome` is `Ok`, else rolls back, and gives the connection back.
     pub async fn finish<T, E: From<DbError>>(mut self, outcome: Result<T, E>) -> Result<T, E> {
         match outcome {
+            Ok(value) if self.mode == Mode::Read => {
+                // What was read is read: how this ends changes nothing.
+                self.rollback().await;
+                Ok(value)
+            }
             Ok(value) => {
                 self.commit().await?;
                 Ok(value)

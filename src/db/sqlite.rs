@@ -20,7 +20,7 @@ use super::{DbError, SqliteConn};
 /// Readers beside the writer. SQLite reads are short, and more than this many cores do not help them.
 const READERS: usize = 4;
 
-/// How long a caller waits for a reader.
+/// How long a caller waits for a reader, or for its turn with the writer.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What every connection is set to. A commit is on the disk when it returns (`FULL`).
@@ -79,7 +79,8 @@ impl Sqlite {
     }
 
     pub(super) async fn lease_writer(&self) -> Result<SqliteConn, DbError> {
-        let mut guard = Arc::clone(&self.writer).lock_owned().await;
+        let turn = tokio::time::timeout(LEASE_TIMEOUT, Arc::clone(&self.writer).lock_owned()).await;
+        let mut guard = turn.map_err(|_| DbError::Unreachable("the disk is too slow".to_owned()))?;
         if guard.is_none() {
             let url = self.path.to_string_lossy().into_owned();
             let fresh = connect(url).await.map_err(|error| DbError::Unreachable(error.to_string()))?;

@@ -5,47 +5,41 @@
 
 use std::net::SocketAddr;
 
+use anyhow::Context as _;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, RequestPartsExt as _};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::fields::{Fields, FromFields};
+use super::json;
 use crate::activity::Origin;
 use crate::app::App;
 use crate::error::{Code, Error, Result};
 use crate::types::{Actor, OrgId, Role, SessionId, Timestamp, UserId};
 
-/// A JSON body, parsed. 415 unless declared as JSON, 413 where too large, 400 where not JSON, 422 with
-/// all fields that are not acceptable.
+/// A JSON body, parsed. 415 unless declared as JSON, 400 where not JSON, 422 with all fields that are not
+/// acceptable.
 #[derive(Debug)]
 pub struct ValidJson<T>(pub T);
 
 impl<T: FromFields> FromRequest<App> for ValidJson<T> {
     type Rejection = Error;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self> {
+    async fn from_request(request: Request, _app: &App) -> Result<Self> {
         if !is_json(request.headers()) {
             return Err(Error::refused(
                 Code::NotJson,
                 "The body must be JSON: send content-type: application/json.",
             ));
         }
-        let max = app.config.server.max_body_bytes;
-        let max = if max == 0 { usize::MAX } else { max };
-        let body = Limited::new(request.into_body(), max).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                Error::refused(Code::BodyTooLarge, format!("The body may have at most {max} bytes."))
-            } else {
-                Error::refused(Code::BadRequest, "The body ended before it was complete.")
-            }
-        })?;
-        let value: Value = serde_json::from_slice(&body.to_bytes()).map_err(|error| {
+        // The middleware has it in memory and has bounded it.
+        let body = request.into_body().collect().await.context("a body that was read before")?.to_bytes();
+        let value = json::parse(&body).map_err(|error| {
             Error::refused(Code::MalformedJson, format!("The body is not JSON: {error}."))
         })?;
         Fields::parse_json(value).map(Self)
@@ -190,9 +184,7 @@ impl TryFrom<Member> for Admin {
     fn try_from(member: Member) -> Result<Self> {
         match member.role {
             Role::Admin => Ok(Self(member)),
-            Role::Member => {
-                Err(Error::refused(Code::RoleForbidden, "Only admins of the organisation may do this."))
-            }
+            Role::Member => Err(admins_only()),
         }
     }
 }
@@ -211,6 +203,11 @@ impl FromRequestParts<App> for Admin {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         Self::try_from(Member::from_request_parts(parts, app).await?)
     }
+}
+
+/// The caller is no admin.
+pub(crate) fn admins_only() -> Error {
+    Error::refused(Code::RoleForbidden, "Only admins of the organisation may do this.")
 }
 
 /// 201 with a JSON body.

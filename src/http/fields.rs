@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 use crate::error::{Error, FieldError, Result};
 use crate::types::InvalidText;
 
+/// Most fields that are refused by name: an answer is not to be many times what was asked.
+const MAX_UNKNOWN: usize = 20;
+
 /// What a request brings, parsed from its fields.
 pub trait FromFields: Sized {
     /// Reads every field, then returns `None` if one that is needed is missing. What is wrong is noted
@@ -43,6 +46,9 @@ impl Fields {
     pub fn parse_query<T: FromFields>(pairs: Vec<(String, String)>) -> Result<T> {
         let mut fields = Self { source: Source::Query, rest: Map::new(), errors: Vec::new() };
         for (name, value) in pairs {
+            if fields.errors.len() >= MAX_UNKNOWN {
+                break;
+            }
             if fields.rest.contains_key(&name) {
                 fields.reject(&name, "must be given once");
             } else {
@@ -54,7 +60,7 @@ impl Fields {
 
     fn parse<T: FromFields>(mut self) -> Result<T> {
         let parsed = T::from_fields(&mut self);
-        let unknown: Vec<String> = self.rest.keys().cloned().collect();
+        let unknown: Vec<String> = self.rest.keys().take(MAX_UNKNOWN).cloned().collect();
         for name in unknown {
             self.reject(&name, "is not a field of this request");
         }

@@ -1,16 +1,17 @@
 //! The middleware around every route.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tracing::Instrument as _;
 
 use super::{log, request_id};
 use crate::app::App;
-use crate::error::Error;
+use crate::error::{Code, Error, Result};
 use crate::telemetry::metric;
 
 /// Gives the request its id and its span, counts it, and logs its end once.
@@ -38,18 +39,45 @@ pub async fn observe(request: Request, next: Next) -> Response {
     response
 }
 
-/// Runs a request that may write on a task of its own, which a client that hangs up does not end: a
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Has the whole body before anybody is let in, so that what was allowed when a request began is not done
+/// when it is no longer; then runs it on a task of its own, which a client that hangs up does not end: a
 /// transaction is never left open half way.
 pub async fn finish_writes(State(app): State<App>, request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return next.run(request).await;
     }
+    let request = match collect_body(&app, request).await {
+        Ok(request) => request,
+        Err(error) => return error.into_response(),
+    };
     let id = request_id::current().unwrap_or_default();
     let work = request_id::scope(id, next.run(request)).in_current_span();
     match app.tasks.spawn(work).await {
         Ok(response) => response,
         Err(error) => {
             Error::Internal(anyhow::Error::new(error).context("a request's task ended early")).into_response()
+        }
+    }
+}
+
+/// The request with its body in memory. 413 where it is too large, 400 where it does not come.
+async fn collect_body(app: &App, request: Request) -> Result<Request> {
+    let max = match app.config.server.max_body_bytes {
+        0 => usize::MAX,
+        max => max,
+    };
+    let (parts, body) = request.into_parts();
+    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, max).collect()).await;
+    match collected {
+        Ok(Ok(body)) => Ok(Request::from_parts(parts, body.to_bytes().into())),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Error::refused(Code::BodyTooLarge, format!("The body may have at most {max} bytes.")))
+        }
+        Ok(Err(_)) | Err(_) => {
+            Err(Error::refused(Code::BadRequest, "The body ended or stopped before it was complete."))
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod extract;
 pub mod fields;
+pub mod json;
 pub mod log;
 pub mod middleware;
 pub mod page;

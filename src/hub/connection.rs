@@ -168,7 +168,14 @@ impl Connection {
                         tokio::task::coop::consume_budget().await;
                         continue;
                     }
-                    Ok(()) => {}
+                    // A peer that does not read is still closed at once when its access ends. What else it
+                    // was woken for is found when the outbox is empty.
+                    Ok(()) => {
+                        let closing = self.room.core.lock().closing(self.key);
+                        if let Some(code) = closing {
+                            self.close(code);
+                        }
+                    }
                     Err(error) => {
                         tracing::debug!(%error, "a peer was gone");
                         return;
@@ -188,15 +195,10 @@ impl Connection {
                     if ready.and_then(|()| self.read()).is_err() {
                         return;
                     }
+                    // Reading what is there costs no budget: a flood would never let others run.
+                    tokio::task::coop::consume_budget().await;
                 }
-                () = self.waker.notified() => {
-                    // A peer that does not read is still closed at once when its access ends. What else
-                    // it was woken for is found when the outbox is empty.
-                    let closing = self.room.core.lock().closing(self.key);
-                    if let Some(code) = closing {
-                        self.close(code);
-                    }
-                }
+                () = self.waker.notified() => {}
                 ready = self.stream.writable(), if !self.outbox.is_empty() => {
                     if ready.is_err() {
                         return;

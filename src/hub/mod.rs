@@ -24,7 +24,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::core::{Admitted, Denied, Diverged, Join, Joined};
+use self::core::{Admitted, Denied, Join, Joined};
 use self::metrics::HubMetrics;
 use self::room::{Room, State};
 use crate::activity;
@@ -35,8 +35,9 @@ use crate::types::{Clock, LogEntry, OrgId, SessionId, Timestamp, UserId};
 
 pub use socket::routes;
 
-/// Replays share this many connections to the database.
-const MAX_READS: usize = 4;
+/// Replays share this many connections to the database: fewer than SQLite has readers, so that requests
+/// always find one.
+const MAX_READS: usize = 2;
 
 /// How long a request or a handshake waits for a room to open.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -170,13 +171,18 @@ impl Inner {
             match tokio::time::timeout_at(deadline, room.settled()).await {
                 Err(_) => return Err(Denied::Stale),
                 Ok(State::Missing) => return Err(Denied::UserUnknown),
-                Ok(State::Retired | State::Opening) => {
-                    tokio::task::yield_now().await;
-                    continue;
-                }
+                Ok(State::Retired | State::Opening) => continue,
                 Ok(State::Open) => {}
             }
-            match ask(&room) {
+            let answer = ask(&room);
+            if answer.is_err() && room.core.lock().is_ended() {
+                // It has ended since it was found; the next one tells.
+                if tokio::time::timeout_at(deadline, room.gone()).await.is_err() {
+                    return Err(Denied::Stale);
+                }
+                continue;
+            }
+            match answer {
                 Err(Denied::UserUnknown | Denied::Stale) if !refreshed => {
                     refreshed = true;
                     self.refresh(&room, deadline).await?;
@@ -202,7 +208,7 @@ impl Inner {
         room.sweep(self, before, head, read_at);
         // Its task reads what is missing, which takes a few milliseconds.
         let caught_up = || room.core.lock().mark().is_none_or(|mark| mark.seq >= head.last_seq);
-        while !caught_up() {
+        while !caught_up() && !room.core.lock().is_ended() {
             if tokio::time::Instant::now() >= deadline {
                 return Err(Denied::Stale);
             }
@@ -236,7 +242,7 @@ impl Inner {
         }
     }
 
-    /// Takes a room out of the registry. Its sockets were told to close, or there are none.
+    /// Takes a room that has ended, or never opened, out of the registry.
     fn retire(&self, room: &Room) {
         let mut rooms = self.rooms.write();
         if rooms.get(&room.org).is_some_and(|registered| std::ptr::eq(&raw const **registered, room)) {
@@ -247,32 +253,20 @@ impl Inner {
     }
 
     /// Another log was put in the place of the one that a room followed: its sockets were told to come
-    /// back, and the log gets a new epoch unless it has one, so that no position of the old one is
-    /// continued from.
-    fn diverged(&self, room: &Room, diverged: Diverged) {
+    /// back, and the room's task sees to the rest.
+    fn diverged(&self, room: &Room) {
         self.metrics.divergences.increment(1);
         tracing::error!(organisation.id = %room.org, "the log was replaced by another; its sockets are closed");
-        self.retire(room);
-        let (db, org) = (self.db.clone(), room.org);
-        self.tasks.spawn(async move {
-            if let Err(error) = load::renew_epoch(&db, org, diverged.epoch).await {
-                tracing::error!(organisation.id = %org, error = %error, "a replaced log keeps its epoch");
-            }
-        });
     }
 
-    /// Takes a room out of the registry if nobody came to it meanwhile.
+    /// Ends a room and takes it out of the registry if nobody is in it. Whether it has ended is decided
+    /// under the lock under which somebody joins.
     fn retire_unused(&self, room: &Room) -> bool {
-        let mut rooms = self.rooms.write();
-        if !room.core.lock().is_empty() {
-            return false;
+        let ended = room.core.lock().end_if_empty();
+        if ended {
+            self.retire(room);
         }
-        if rooms.get(&room.org).is_some_and(|registered| std::ptr::eq(&raw const **registered, room)) {
-            rooms.remove(&room.org);
-        }
-        drop(rooms);
-        room.retired();
-        true
+        ended
     }
 
     /// Tokens of sessions that ended before this have expired. A minute is added for clocks that differ.

@@ -7,11 +7,11 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::Inner;
-use super::core::{self, ConnectionKey, Core, Entry, Mark, Sweep, Turn, Wake, Work};
+use super::core::{self, ConnectionKey, Core, Diverged, Entry, Mark, Sweep, Turn, Wake, Work};
 use super::load;
 use super::protocol::CloseCode;
 use crate::activity::{self, Head};
-use crate::types::{LogEntry, OrgId, Seq};
+use crate::types::{EpochId, LogEntry, OrgId, Seq};
 
 /// Bytes of its log that a room remembers.
 const MAX_ROOM_BYTES: usize = 1 << 20;
@@ -75,6 +75,13 @@ impl Room {
         }
     }
 
+    /// Returns once the room has left the registry.
+    pub(super) async fn gone(&self) {
+        let mut state = self.state.subscribe();
+        // An error means that the room itself is gone.
+        drop(state.wait_for(|state| matches!(state, State::Retired | State::Missing)).await);
+    }
+
     pub(super) fn state(&self) -> State {
         *self.state.borrow()
     }
@@ -91,8 +98,8 @@ impl Room {
             let outcome = core.offer(entries);
             (outcome, core.work().is_some())
         };
-        if let Err(diverged) = outcome {
-            hub.diverged(self, diverged);
+        if outcome == Err(Diverged) {
+            hub.diverged(self);
         }
         if has_work {
             self.work.notify_one();
@@ -133,13 +140,23 @@ impl Room {
                 hub.metrics.sweep_catches.increment(1);
                 self.work.notify_one();
             }
-            Err(diverged) => hub.diverged(self, diverged),
+            Err(Diverged) => {
+                hub.diverged(self);
+                self.work.notify_one();
+            }
         }
     }
 
-    /// Leaves the registry's hands: whoever still holds it looks for another.
+    /// Leaves the registry's hands: whoever still holds it looks for another. That there is no such
+    /// organisation stays true.
     pub(super) fn retired(&self) {
-        self.state.send_replace(State::Retired);
+        self.state.send_if_modified(|state| {
+            let retires = *state != State::Missing;
+            if retires {
+                *state = State::Retired;
+            }
+            retires
+        });
         self.work.notify_one();
     }
 
@@ -161,6 +178,7 @@ impl Room {
                 }
                 Some(Work::FillGap(from, to)) => self.fill_gap(&hub, from, to).await,
                 Some(Work::ReadBlock(number, until)) => self.read_block(&hub, number, until).await,
+                Some(Work::RenewEpoch(old)) => self.renew_epoch(&hub, old).await,
             };
             failures = match done {
                 Ok(()) => 0,
@@ -177,6 +195,8 @@ impl Room {
     async fn open(&self, hub: &Inner) -> bool {
         let mut failures = 0;
         loop {
+            // Thousands of rooms may open at once after a restart.
+            let permit = hub.reads.acquire().await;
             let read_at = Instant::now();
             match load::opening(&hub.db, self.org, hub.oldest_live_token()).await {
                 Ok(Some(opening)) => {
@@ -192,6 +212,7 @@ impl Room {
                     tracing::warn!(organisation.id = %self.org, error = %error, "a room cannot be opened yet");
                 }
             }
+            drop(permit);
             tokio::time::sleep(load::pause_after(failures)).await;
             failures += 1;
         }
@@ -199,21 +220,22 @@ impl Room {
 
     /// Waits for work. False when the room has been unused for [`LINGER`] and is retired.
     async fn wait(&self, hub: &Inner) -> bool {
-        let unused_from = *self.used_at.lock() + LINGER;
-        let idle = tokio::time::timeout_at(unused_from.into(), self.work.notified()).await.is_err();
-        if idle && self.core.lock().is_empty() {
-            return !hub.retire_unused(self);
+        let used_at = *self.used_at.lock();
+        let idle = tokio::time::timeout_at((used_at + LINGER).into(), self.work.notified()).await.is_err();
+        if !idle || *self.used_at.lock() != used_at {
+            return true;
         }
-        if idle {
-            self.touch();
-        }
-        true
+        self.touch();
+        !hub.retire_unused(self)
     }
 
     async fn fill_gap(&self, hub: &Inner, from: Seq, to: Seq) -> crate::error::Result<()> {
-        tokio::time::sleep(REORDER_WINDOW).await;
-        if !matches!(self.core.lock().work(), Some(Work::FillGap(still, _)) if still == from) {
-            return Ok(());
+        let may_come = self.core.lock().expects_missing();
+        if may_come {
+            tokio::time::sleep(REORDER_WINDOW).await;
+            if self.core.lock().gap().is_none_or(|(still, _)| still != from) {
+                return Ok(());
+            }
         }
         let _permit = hub.reads.acquire().await;
         let (entries, _) = activity::read_range(&hub.db, self.org, from, to).await?;
@@ -229,6 +251,14 @@ impl Room {
         Ok(())
     }
 
+    /// Gives the log that was put in the place of another its own epoch, so that no position of the other
+    /// is continued from; only then may somebody come back.
+    async fn renew_epoch(&self, hub: &Inner, old: EpochId) -> crate::error::Result<()> {
+        load::renew_epoch(&hub.db, self.org, old).await?;
+        hub.retire(self);
+        Ok(())
+    }
+
     async fn read_block(
         &self,
         hub: &Inner,
@@ -237,6 +267,11 @@ impl Room {
     ) -> crate::error::Result<()> {
         let _permit = hub.reads.acquire().await;
         let (entries, head) = activity::read_range(&hub.db, self.org, number.first(), until).await?;
+        let first = number.first().max(head.first_seq);
+        let expected = until.next().since(first).max(0);
+        if i64::try_from(entries.len()) != Ok(expected) || entries.first().is_some_and(|e| e.seq != first) {
+            return Err(anyhow::anyhow!("the log of {} has holes from {first} to {until}", self.org).into());
+        }
         let entries = entries.into_iter().map(Entry::read).collect();
         hub.metrics.replay_reads.increment(1);
         self.core.lock().block_read(number, entries, head.first_seq);

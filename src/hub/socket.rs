@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, Request, State};
+use axum::http::{Method, Version};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{RequestExt as _, Router};
@@ -40,6 +41,10 @@ struct Wish {
 async fn open_socket(State(app): State<App>, mut request: Request) -> Result<Response> {
     if app.stop.is_cancelled() {
         return Err(Error::refused(Code::Draining, "This node is going away: connect to another."));
+    }
+    // A route for GET takes HEAD too.
+    if request.method() != Method::GET || request.version() < Version::HTTP_11 {
+        return Err(Error::refused(Code::BadRequest, "A WebSocket begins with a GET of HTTP/1.1."));
     }
     let mut handshake = upgrade::read(request.headers())?;
     let wish = match request.extract_parts::<Query<Vec<(String, String)>>>().await {
@@ -94,7 +99,7 @@ async fn serve(app: App, upgraded: OnUpgrade, wish: Result<Wish, CloseCode>) {
                 user.id = %claims.sub,
             );
             span.in_scope(|| {
-                tracing::debug!(seq = joined.seq.get(), resumed = joined.resumed, "a socket was opened")
+                tracing::debug!(seq = joined.seq.get(), resumed = joined.resumed, "a socket was opened");
             });
             let peer = Peer { id: ConnectionId::new(), claims, joined, waker };
             let mut connection = Connection::new(app.clone(), stream, room, peer);

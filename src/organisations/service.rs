@@ -187,7 +187,7 @@ pub(crate) async fn create(app: &App, member: &Member, name: OrganisationName) -
 pub(crate) async fn rename(app: &App, admin: &Admin, name: OrganisationName) -> Result<Organisation> {
     let now = app.clock.now();
     let organisation = transaction!(app.db.org(admin.org), |tx| {
-        let settings = lock_settings(tx, admin.org).await?;
+        let settings = users::service::lock_as_admin(tx, admin).await?;
         if settings.name == name {
             return with_count(tx, settings).await;
         }
@@ -210,7 +210,7 @@ pub(crate) async fn change_plan(app: &App, admin: &Admin, code: PlanCode) -> Res
         return Err(Error::invalid("plan", format!("must be one of {}", codes.join(", "))));
     };
     let organisation = transaction!(app.db.org(admin.org), |tx| {
-        let settings = users::service::lock_members(tx, admin.org).await?;
+        let settings = users::service::lock_as_admin(tx, admin).await?;
         let present = with_count(tx, settings).await?;
         require_fit(&present, plan)?;
         let at = present.settings.next_update(now);

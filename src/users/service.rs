@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::auth;
 use crate::db::{Conn, Tx};
 use crate::error::{Code, Error, LogFailure as _, Result};
+use crate::http::extract::admins_only;
 use crate::http::{Admin, Member, Page, PageQuery};
 use crate::organisations::{self, Settings};
 use crate::types::{AccountId, Email, OrgId, PersonName, Role, UserId};
@@ -18,6 +19,16 @@ use crate::{read, transaction};
 /// seats stand. Every change of that begins here, before any other row is locked.
 pub(crate) async fn lock_members(tx: &mut Tx, org: OrgId) -> Result<Settings> {
     organisations::service::lock_settings(tx, org).await
+}
+
+/// Locks like [`lock_members`], for somebody who must be an admin still: their request may have waited for
+/// the one that ended that.
+pub(crate) async fn lock_as_admin(tx: &mut Tx, admin: &Admin) -> Result<Settings> {
+    let settings = lock_members(tx, admin.org).await?;
+    match load_caller(tx, admin).await?.role {
+        Role::Admin => Ok(settings),
+        Role::Member => Err(admins_only()),
+    }
 }
 
 /// Refuses with `member_limit_reached` where no seat is free.
@@ -65,6 +76,14 @@ pub(crate) async fn find(conn: &mut Conn, org: OrgId, id: UserId) -> Result<Opti
 /// The user of an account in an organisation.
 pub(crate) async fn find_by_account(conn: &mut Conn, org: OrgId, account: AccountId) -> Result<Option<User>> {
     Ok(queries::find_by_account(conn, org, account).await?)
+}
+
+/// The user of an account in an organisation, whom nobody removes until the transaction ends.
+pub(crate) async fn lock_by_account(tx: &mut Tx, org: OrgId, account: AccountId) -> Result<Option<User>> {
+    match queries::find_by_account(tx, org, account).await? {
+        Some(user) => Ok(queries::lock(tx, org, user.id).await?),
+        None => Ok(None),
+    }
 }
 
 /// The user with this email in an organisation.
@@ -132,7 +151,7 @@ pub(crate) async fn list(app: &App, admin: &Admin, query: &PageQuery) -> Result<
 pub(crate) async fn change_role(app: &App, admin: &Admin, id: UserId, role: Role) -> Result<User> {
     let now = app.clock.now();
     transaction!(app.db.org(admin.org), |tx| {
-        lock_members(tx, admin.org).await?;
+        lock_as_admin(tx, admin).await?;
         let user = load(tx, admin.org, id).await?;
         if user.role == role {
             return Ok(user);
@@ -150,7 +169,7 @@ pub(crate) async fn change_role(app: &App, admin: &Admin, id: UserId, role: Role
 pub(crate) async fn remove(app: &App, admin: &Admin, id: UserId) -> Result<()> {
     let now = app.clock.now();
     let user = transaction!(app.db.org(admin.org), |tx| {
-        lock_members(tx, admin.org).await?;
+        lock_as_admin(tx, admin).await?;
         let user = load(tx, admin.org, id).await?;
         require_other_admin(tx, &user).await?;
         queries::delete(tx, admin.org, id).await?;

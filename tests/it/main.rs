@@ -8,6 +8,7 @@ mod activity;
 mod db;
 mod documents;
 mod harness;
+mod hostile;
 mod hub;
 mod races;
 mod routes;

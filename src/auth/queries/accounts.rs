@@ -69,6 +69,15 @@ pub(crate) async fn update_password(
     })
 }
 
+/// Locks an account against everything, new memberships included. On SQLite the writer's turn does.
+pub(crate) async fn lock(conn: &mut Conn, id: AccountId) -> QueryResult<()> {
+    if let Conn::Postgres(conn) = conn {
+        let locked = accounts::table.find(id).select(accounts::id).for_update();
+        let _locked: Option<AccountId> = locked.get_result(&mut **conn).await.optional()?;
+    }
+    Ok(())
+}
+
 /// Removes an account that is in no organisation.
 pub(crate) async fn delete_unused(conn: &mut Conn, id: AccountId) -> QueryResult<()> {
     with_conn!(conn, |c| {

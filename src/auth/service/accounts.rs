@@ -69,8 +69,15 @@ pub(crate) async fn authenticate_or_create(
 
 /// Takes an account back that was made for something that then failed. One that is in use stays.
 pub(crate) async fn discard(app: &App, id: AccountId) {
-    let deleted: Result<()> =
-        async { transaction!(app.db.central(), |tx| Ok(queries::delete_unused(tx, id).await?)) }.await;
+    let deleted: Result<()> = async {
+        transaction!(app.db.central(), |tx| {
+            // First the lock, then the look: who has just entered the account in the directory has
+            // either committed by then, or waits and finds it gone.
+            queries::lock(tx, id).await?;
+            Ok(queries::delete_unused(tx, id).await?)
+        })
+    }
+    .await;
     deleted.log_failure("remove an account that was made in vain");
 }
 

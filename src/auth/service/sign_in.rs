@@ -108,7 +108,7 @@ async fn enter(
 ) -> Result<Option<SignedIn>> {
     let now = app.clock.now();
     let entered = transaction!(app.db.org(org), |tx| {
-        let Some(user) = users::service::find_by_account(tx, org, account).await? else {
+        let Some(user) = users::service::lock_by_account(tx, org, account).await? else {
             return Ok(None);
         };
         let opening = sessions::prepare(app, client, org, user.id, version, now)?;

@@ -64,9 +64,27 @@ impl Cache {
         self.shrink_to(self.max_bytes);
     }
 
-    /// Keeps a block that was read. Replaces an earlier read of it.
-    pub(super) fn insert_block(&mut self, number: BlockNumber, entries: Vec<Arc<Entry>>) {
-        let bytes = entries.iter().map(|entry| entry.cost()).sum();
+    /// Keeps a block that was read, in place of an earlier read of it. Of one that is large only a part is
+    /// kept, from the position that is `wanted` on: who needs another part asks for it.
+    pub(super) fn insert_block(
+        &mut self,
+        number: BlockNumber,
+        mut entries: Vec<Arc<Entry>>,
+        wanted: Option<Seq>,
+    ) {
+        let mut bytes: usize = entries.iter().map(|entry| entry.cost()).sum();
+        let max_bytes = self.max_bytes / 2;
+        if bytes > max_bytes {
+            entries.retain(|entry| wanted.is_none_or(|wanted| entry.seq() >= wanted));
+            bytes = 0;
+            let within = entries.iter().take_while(|entry| {
+                bytes += entry.cost();
+                bytes <= max_bytes
+            });
+            let kept = within.count().max(1);
+            entries.truncate(kept);
+            bytes = entries.iter().map(|entry| entry.cost()).sum();
+        }
         self.uses += 1;
         if let Some(before) = self.blocks.insert(number, Block { entries, bytes, used: self.uses }) {
             self.bytes -= before.bytes;
@@ -106,7 +124,7 @@ impl Cache {
         }
     }
 
-    /// Forgets all blocks: nobody is behind.
+    /// Forgets all blocks.
     pub(super) fn clear_blocks(&mut self) {
         for block in std::mem::take(&mut self.blocks).into_values() {
             self.bytes -= block.bytes;

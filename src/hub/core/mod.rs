@@ -1,5 +1,5 @@
 //! A room's decisions, without I/O: where its cursor is, what it remembers, who is owed what, and who may
-//! enter. Tasks drive it ([`super::room`]); property tests drive it over arbitrary interleavings.
+//! enter. Tasks drive it; property tests drive it over arbitrary interleavings.
 //!
 //! A connection owns no queue. It is caught up, which is to be at the cursor, or behind a position. Live
 //! delivery, a slow reader and a resume are one path: [`Core::take`].
@@ -12,7 +12,7 @@ mod entry;
 mod tests;
 mod types;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ const TELL_AFTER: i64 = 1000;
 const TELL_SLACK: i64 = 32;
 
 /// Most entries that wait for what is missing before them. What does not fit is read from the log.
-const MAX_PENDING: usize = 1024;
+const MAX_PENDING: usize = 256;
 
 /// A room whose view of its log is older than this refuses rather than guesses.
 pub const STALE_AFTER: Duration = Duration::from_secs(5);
@@ -58,7 +58,16 @@ pub struct Core<W> {
     pending: BTreeMap<Seq, Arc<Entry>>,
     connections: Connections<W>,
     max_bytes: usize,
-    diverged: bool,
+    ended: Option<Ended>,
+}
+
+/// Why nobody may join a room any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// Nobody was in it for long.
+    Unused,
+    /// Its log was replaced by another; this was its epoch.
+    Diverged(EpochId),
 }
 
 /// What a room has once it is open.
@@ -71,10 +80,13 @@ struct Open {
     access: AccessView,
     /// Up to when this node knows that the cursor was the head.
     confirmed_at: Instant,
-    /// A head that was seen beyond the cursor, and when it was read.
+    /// The last position that is known to exist, by whatever told of it.
+    known: Seq,
+    /// The first head that was seen beyond the cursor, and when it was read: how fresh the room is when it
+    /// comes there.
     awaited: Option<(Seq, Instant)>,
-    /// Blocks that somebody who is behind needs.
-    wanted: BTreeSet<BlockNumber>,
+    /// Blocks that somebody who is behind needs, and from where on.
+    wanted: BTreeMap<BlockNumber, Seq>,
     /// No peer is due to be told its position before the cursor comes here.
     next_tell: Seq,
     /// Somebody was held back because the view was stale.
@@ -85,13 +97,7 @@ impl<W: Wake> Core<W> {
     /// A room that is not open yet. What is offered meanwhile is kept and merged. It remembers at most
     /// some `max_bytes` of its log.
     pub fn new(max_bytes: usize) -> Self {
-        Self {
-            open: None,
-            pending: BTreeMap::new(),
-            connections: Connections::new(),
-            max_bytes,
-            diverged: false,
-        }
+        Self { open: None, pending: BTreeMap::new(), connections: Connections::new(), max_bytes, ended: None }
     }
 
     /// Opens the room at the head of its log, read after the room began to be offered what is committed.
@@ -105,8 +111,9 @@ impl<W: Wake> Core<W> {
             cache: Cache::new(self.max_bytes),
             access: AccessView::load(access),
             confirmed_at: read_at,
+            known: head.last_seq,
             awaited: None,
-            wanted: BTreeSet::new(),
+            wanted: BTreeMap::new(),
             next_tell: head.last_seq.plus(TELL_AFTER),
             held_back: false,
         });
@@ -114,14 +121,22 @@ impl<W: Wake> Core<W> {
         self.drain_pending();
     }
 
-    /// Whether the room is open.
-    pub fn is_open(&self) -> bool {
-        self.open.is_some()
-    }
-
     /// Whether nobody is connected.
     pub fn is_empty(&self) -> bool {
         self.connections.is_empty()
+    }
+
+    /// Ends the room if nobody is connected: whoever comes later finds it ended and looks for another.
+    pub fn end_if_empty(&mut self) -> bool {
+        if self.connections.is_empty() {
+            self.ended.get_or_insert(Ended::Unused);
+        }
+        self.ended.is_some()
+    }
+
+    /// Whether the room has ended: nothing of it counts, and nobody may join.
+    pub fn is_ended(&self) -> bool {
+        self.ended.is_some()
     }
 
     /// How many are connected.
@@ -136,12 +151,14 @@ impl<W: Wake> Core<W> {
 
     /// Bytes of the log that are remembered, roughly.
     pub fn cached_bytes(&self) -> usize {
-        self.open.as_ref().map_or(0, |open| open.cache.bytes())
+        let pending: usize = self.pending.values().map(|entry| entry.cost()).sum();
+        self.open.as_ref().map_or(0, |open| open.cache.bytes()) + pending
     }
 
-    /// Forgets all but the newest of the log.
+    /// Forgets all but the newest entry of the log. Who is behind asks for its block again.
     pub fn forget(&mut self) {
         if let Some(open) = &mut self.open {
+            open.cache.clear_blocks();
             open.cache.shrink_to(0);
         }
     }
@@ -165,8 +182,7 @@ impl<W: Wake> Core<W> {
                         self.pending.insert(seq, entry);
                     } else if let Some(open) = &mut self.open {
                         // It is read from the log when what is missing before it has been.
-                        let seen = open.awaited.map_or(seq, |(awaited, _)| awaited.max(seq));
-                        open.awaited = Some((seen, open.confirmed_at));
+                        open.known = open.known.max(seq);
                     }
                 }
             }
@@ -267,19 +283,20 @@ impl<W: Wake> Core<W> {
             let epoch = open.epoch;
             return Err(self.diverge(epoch));
         }
-        open.first_seq = head.first_seq;
+        open.first_seq = open.first_seq.max(head.first_seq);
         if head.last_seq <= open.cursor {
             open.confirm(read_at, &mut self.connections);
             return Ok(Sweep::Nothing);
         }
-        open.awaited = Some((head.last_seq, read_at));
+        open.known = open.known.max(head.last_seq);
+        open.awaited.get_or_insert((head.last_seq, read_at));
         Ok(Sweep::Behind)
     }
 
     fn diverge(&mut self, epoch: EpochId) -> Diverged {
-        self.diverged = true;
+        self.ended = Some(Ended::Diverged(epoch));
         self.close_all(CloseCode::ServiceRestart);
-        Diverged { epoch }
+        Diverged
     }
 
     /// Closes everybody who is connected.
@@ -289,25 +306,42 @@ impl<W: Wake> Core<W> {
 
     /// What the room's task has to do next, if anything.
     pub fn work(&self) -> Option<Work> {
-        let open = self.open.as_ref().filter(|_| !self.diverged)?;
-        if let Some(block) = open.wanted.first() {
-            return Some(Work::ReadBlock(*block, block.last().min(open.cursor)));
+        match self.ended {
+            Some(Ended::Diverged(epoch)) => return Some(Work::RenewEpoch(epoch)),
+            Some(Ended::Unused) => return None,
+            None => {}
         }
+        // What everybody waits for, and who may enter, goes before what some replay.
+        if let Some((from, to)) = self.gap() {
+            return Some(Work::FillGap(from, to));
+        }
+        let open = self.open.as_ref()?;
+        let block = *open.wanted.keys().next()?;
+        Some(Work::ReadBlock(block, block.last().min(open.cursor)))
+    }
+
+    /// What is missing before what is known, if anything; at most a block, so that one read stays short.
+    pub fn gap(&self) -> Option<(Seq, Seq)> {
+        let open = self.open.as_ref()?;
         let next_known = self.pending.keys().next().map(|seq| seq.previous());
-        let last_missing = next_known.or(open.awaited.map(|(seq, _)| seq))?;
-        // At most a block at a time, so that one read stays short.
+        let last_missing = next_known.unwrap_or(open.known);
         let until = last_missing.min(open.cursor.plus(cache::BLOCK));
-        (until > open.cursor).then(|| Work::FillGap(open.cursor.next(), until))
+        (until > open.cursor).then(|| (open.cursor.next(), until))
+    }
+
+    /// Whether what is missing may still come by itself: something after it has.
+    pub fn expects_missing(&self) -> bool {
+        !self.pending.is_empty()
     }
 
     /// Takes a block that was read: its kept entries, in order and without holes. Empty where retention
     /// has removed it meanwhile; `first_seq` is then where the log begins.
     pub fn block_read(&mut self, number: BlockNumber, entries: Vec<Arc<Entry>>, first_seq: Seq) {
         let Some(open) = &mut self.open else { return };
-        open.wanted.remove(&number);
+        let wanted = open.wanted.remove(&number);
         open.first_seq = open.first_seq.max(first_seq);
         if !entries.is_empty() {
-            open.cache.insert_block(number, entries);
+            open.cache.insert_block(number, entries, wanted);
         }
         self.connections.for_each(|connection| {
             if let Position::Behind(seq) = connection.position
@@ -320,7 +354,7 @@ impl<W: Wake> Core<W> {
 
     /// Whether the bearer of a token may enter now.
     pub fn check(&self, user: UserId, session: SessionId, now: Instant) -> Result<Admitted, Denied> {
-        let open = self.open.as_ref().filter(|_| !self.diverged).ok_or(Denied::Stale)?;
+        let open = self.open.as_ref().filter(|_| self.ended.is_none()).ok_or(Denied::Stale)?;
         if is_stale(open.confirmed_at, now) {
             return Err(Denied::Stale);
         }
@@ -434,7 +468,8 @@ impl<W: Wake> Core<W> {
                 break;
             }
             let Some(entry) = open.cache.get(seq) else {
-                open.wanted.insert(BlockNumber::of(seq));
+                let wanted = open.wanted.entry(BlockNumber::of(seq)).or_insert(seq);
+                *wanted = seq.min(*wanted);
                 needs_block = true;
                 break;
             };

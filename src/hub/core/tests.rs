@@ -214,6 +214,7 @@ impl World {
     fn work(&mut self) -> bool {
         match self.core.work() {
             None => return false,
+            Some(Work::RenewEpoch(_)) => panic!("the log was not replaced"),
             Some(Work::ReadBlock(number, until)) => {
                 assert!(until <= self.cursor() && until.since(number.first()) < 256);
                 let entries = self.read(number.first(), until);
@@ -516,4 +517,54 @@ fn roles_count_at_their_place_and_a_demotion_at_once() {
     world.commit(Audience::Everyone, Some(AccessEffect::RoleChanged { user, role: Role::Member }));
     world.settle();
     assert!(!world.expected(user, Seq::ZERO, promoted).contains(&promoted));
+}
+
+#[test]
+fn nobody_joins_a_room_that_has_ended() {
+    let mut world = World::new(0);
+    world.join(1, 0, None);
+    assert!(!world.core.end_if_empty(), "somebody is in it");
+    let peer = world.peers.remove(0);
+    world.core.leave(peer.key);
+    assert!(world.core.end_if_empty());
+    let join = Join { user: peer.user, session: peer.session, after: None, epoch: None };
+    assert_eq!(world.core.join(&join, peer.flag, world.now), Err(Denied::Stale));
+    assert!(world.core.is_ended() && world.core.work().is_none());
+}
+
+#[test]
+fn a_gap_is_filled_before_a_replay_goes_on() {
+    let mut world = World::new(2000);
+    world.join(1, 0, Some(0));
+    world.turn(0);
+    assert!(matches!(world.core.work(), Some(Work::ReadBlock(..))));
+    let user = world.users[1];
+    world.commit(Audience::Everyone, Some(AccessEffect::UserRemoved { user }));
+    world.sweep = world.core.mark().map(|mark| (mark, world.head()));
+    world.sweep_end();
+    assert!(world.work());
+    assert_eq!(world.cursor(), world.head_seq(), "the removal is known after one read");
+    world.turn(0);
+    assert_eq!(world.peers[0].closed, Some(CloseCode::Removed));
+}
+
+#[test]
+fn a_large_block_is_kept_in_part_and_read_again() {
+    let mut world = World::new(300);
+    world.join(1, 0, Some(0));
+    world.settle();
+    world.check_rest();
+    assert!(world.core.cached_bytes() <= 4096);
+}
+
+#[test]
+fn a_replaced_log_is_given_another_epoch_before_anybody_comes_back() {
+    let mut world = World::new(3);
+    let before = world.core.mark().unwrap();
+    let mut head = world.head();
+    head.last_id = Some(ActivityId::new());
+    assert!(world.core.sweep(before, &head, world.now).is_err());
+    assert_eq!(world.core.work(), Some(Work::RenewEpoch(world.epoch)));
+    let (user, session) = (world.users[1], world.sessions[1][0]);
+    assert_eq!(world.core.check(user, session, world.now), Err(Denied::Stale));
 }

@@ -100,14 +100,13 @@ pub enum Work {
     /// Entries are missing before what is known: read from here to there, unless they come by themselves
     /// in a moment.
     FillGap(Seq, Seq),
+    /// The log was replaced: give it another epoch than this one, then leave the room.
+    RenewEpoch(EpochId),
 }
 
 /// The log is not the one that the room followed: another has been put in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Diverged {
-    /// The epoch of the log that was followed.
-    pub epoch: EpochId,
-}
+pub struct Diverged;
 
 /// A place in the log by all that names it, for comparing with the log's head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use crate::activity::SessionStart;
 use crate::app::App;
 use crate::auth::{self, Account, Opening, SignedIn, accounts, memberships, sessions};
 use crate::db::Conn;
-use crate::error::{Code, LogFailure as _, Result};
+use crate::error::{Error, LogFailure as _, Result};
 use crate::http::ClientInfo;
 use crate::invites::model::{Invite, invalid};
 use crate::invites::queries;
@@ -89,9 +89,9 @@ async fn join(
     match become_member(app, client, token, &user, &opening).await {
         Ok(organisation) => sessions::welcome(app, client, &opening, user, organisation).await,
         Err(error) => {
-            // Where the account is a member, by another request with this invite, the entry is theirs.
-            let is_member = matches!(error.code(), Code::InviteUsed | Code::AlreadyMember);
-            if !error.outcome_is_unknown() && !is_member {
+            // Where the account is a member, by another request with this invite, the entry is theirs. What
+            // is no plain refusal may have happened, or may hide that: it is left to the janitor.
+            if matches!(error, Error::Refused { .. }) && !is_member(app, &user).await {
                 memberships::leave(app, account.id, user.org_id, user.id)
                     .await
                     .log_failure("remove the directory's entry of a user who could not join");
@@ -99,6 +99,17 @@ async fn join(
             Err(error)
         }
     }
+}
+
+/// Whether the account has a user there, as far as can be told.
+async fn is_member(app: &App, user: &User) -> bool {
+    let found: Result<Option<User>> = async {
+        read!(app.db.org(user.org_id), |conn| {
+            users::service::find_by_account(conn, user.org_id, user.account_id).await
+        })
+    }
+    .await;
+    !matches!(found, Ok(None))
 }
 
 /// Uses the invite for the user's seat and begins their session, all or nothing.

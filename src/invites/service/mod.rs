@@ -41,7 +41,7 @@ pub(crate) async fn invite(app: &App, admin: &Admin, new: InviteUser) -> Result<
     };
     transaction!(app.db.org(admin.org), |tx| {
         // Also keeps two invites of one email from coming between each other.
-        let settings = users::service::lock_members(tx, admin.org).await?;
+        let settings = users::service::lock_as_admin(tx, admin).await?;
         let member = users::service::find_by_email(tx, admin.org, &invite.email).await?;
         if member.is_some() {
             return Err(users::service::already_member());
@@ -73,6 +73,7 @@ pub(crate) async fn list(app: &App, admin: &Admin, query: &PageQuery) -> Result<
 pub(crate) async fn revoke(app: &App, admin: &Admin, id: InviteId) -> Result<()> {
     let now = app.clock.now();
     transaction!(app.db.org(admin.org), |tx| {
+        users::service::lock_as_admin(tx, admin).await?;
         let invite = queries::revoke(tx, admin.org, id, now).await?;
         let invite = invite.ok_or_else(|| Error::not_found("invite"))?;
         record_revoked(tx, &admin.origin(now), invite).await

@@ -130,7 +130,7 @@ impl Ground {
         let mut config = Settings::parse_from(["roomcast"]).config;
         config.server.host = [127, 0, 0, 1].into();
         config.server.port = 0;
-        config.database.database_url = Some(database.url());
+        config.database.database_url = Some(database.url_text().parse().unwrap());
         folder.path().clone_into(&mut config.database.data_dir);
         config.database.run_migrations = true;
         config.auth.jwt_access_secret = Some(SIGNING_KEY.parse().unwrap());
