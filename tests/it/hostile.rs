@@ -10,15 +10,15 @@ use crate::harness::{Person, TestApp, within};
 
 /// The head of a request, and its body, which is sent later.
 async fn hold(app: &TestApp, person: &Person, request: &str, body: &str) -> RawSocket {
-    let mut held = RawSocket::connect(&app.base, None).await;
+    let mut connection = RawSocket::connect(&app.base, None).await;
     let head = format!(
         "{request} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n",
         person.access_token,
         body.len()
     );
-    held.write(head.as_bytes()).await;
-    held
+    connection.write(head.as_bytes()).await;
+    connection
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,8 +50,9 @@ async fn a_flood_of_frames_does_not_keep_others_from_being_served() {
     let query = format!("?token={}", acme.admin.access_token);
     let workers = tokio::runtime::Handle::current().metrics().num_workers();
     let mut floods = Vec::new();
-    for _ in 0..workers + 1 {
+    for _ in 0..=workers {
         let (mut socket, _) = RawSocket::upgrade(&app.base, &query, "", None).await;
+        #[expect(clippy::disallowed_methods, reason = "it goes on beside the test, which aborts it")]
         floods.push(tokio::spawn(async move {
             // Empty pongs, which nobody answers.
             let frames = [0x8A, 0x80, 0, 0, 0, 0].repeat(4096);
@@ -81,6 +82,7 @@ async fn a_token_of_no_organisation_is_refused_without_a_search() {
         .unwrap();
     // On the server's own threads, where a waiter wakes later than the room's end.
     let (hub, claims) = (app.app.hub.clone(), app.app.tokens.verify(&token, app.clock().now()).unwrap());
+    #[expect(clippy::disallowed_methods, reason = "it is awaited at once")]
     let admitted = tokio::spawn(async move { hub.admit(claims.org, claims.sub, claims.sid).await });
     let refused = within("a refusal", admitted).await.unwrap().expect_err("there is no such organisation");
     assert_eq!(refused.code(), Code::SessionEnded);
