@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use serde_json::value::RawValue;
 
+use super::model::ActivityRow;
 use super::queries::feed::{self, Filter};
 use crate::app::App;
 use crate::error::Result;
@@ -72,13 +73,28 @@ impl FromFields for FeedQuery {
     }
 }
 
+/// Bytes of payloads on a page, unless one activity alone has more: a page is held in memory for as long as
+/// its reader takes.
+const MAX_PAGE_BYTES: usize = 1 << 20;
+
+/// How many of the rows have at most so many bytes of payload together; at least one.
+fn count_within(rows: &[ActivityRow], max_bytes: usize) -> i64 {
+    let mut bytes = 0;
+    let within = rows.iter().take_while(|row| {
+        bytes += row.payload.len();
+        bytes <= max_bytes
+    });
+    i64::try_from(within.count()).unwrap_or(i64::MAX).max(1)
+}
+
 /// A page of the activities that the caller may see in their present role, as the bytes that every
 /// protocol sends.
 pub(crate) async fn list(app: &App, member: &Member, query: &FeedQuery) -> Result<Page<Box<RawValue>>> {
     let filter = Filter { org: member.org, user: member.user, role: member.role, query };
     let rows = read!(app.db.org(member.org), |conn| Ok(feed::list(conn, &filter, query.limit + 1).await?))?;
-    let Page { items, next_cursor } = Page::new(rows, query.limit, |row| row.seq.to_string());
-    let raw = |row: &super::model::ActivityRow| -> Result<Box<RawValue>> {
+    let limit = query.limit.min(count_within(&rows, MAX_PAGE_BYTES));
+    let Page { items, next_cursor } = Page::new(rows, limit, |row| row.seq.to_string());
+    let raw = |row: &ActivityRow| -> Result<Box<RawValue>> {
         let text = String::from_utf8(row.to_json()?.into()).context("an activity is not UTF-8")?;
         Ok(RawValue::from_string(text).context("an activity is not JSON")?)
     };

@@ -1,8 +1,9 @@
 //! What somebody with an account, or without one, must not be able to do to others.
 
 use reqwest::Method;
+use roomcast::activity::Activity;
 use roomcast::error::Code;
-use roomcast::types::{OrgId, Role, SessionId, UserId};
+use roomcast::types::{Audience, Message, OrgId, Role, SessionId, UserId};
 use serde_json::json;
 
 use crate::harness::raw::RawSocket;
@@ -124,4 +125,30 @@ async fn of_two_admins_who_remove_each_other_one_does() {
         let removed = [&one, &other].iter().filter(|answer| answer.status == 204).count();
         assert_eq!(removed, 1, "{} {}", one.text, other.text);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_large_activities_ends_early_and_goes_on() {
+    let app = TestApp::start().await;
+    let acme = app.organisation("Acme").create().await;
+    let large = |number| Activity::BroadcastMessage {
+        message: Message::try_from(format!("{number:04}{}", "🐎".repeat(4092))).unwrap(),
+        data: None,
+        audience: Audience::Everyone,
+    };
+    app.append_many(&acme.admin, 150, large).await;
+    let (mut seen, mut pages, mut cursor) = (Vec::new(), 0, String::new());
+    loop {
+        let page =
+            app.as_user(&acme.admin).get(format!("/activities?limit=200{cursor}")).await.expect_json(200);
+        pages += 1;
+        seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["seq"].as_i64().unwrap()));
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert!(pages > 2, "{pages} pages");
+    let all: Vec<i64> = (1..=seen.len()).rev().map(|seq| i64::try_from(seq).unwrap()).collect();
+    assert!(seen == all && seen.len() > 150, "{seen:?}");
 }
