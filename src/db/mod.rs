@@ -17,7 +17,6 @@ mod scope;
 mod sqlite;
 mod url;
 
-use std::path::Path;
 use std::sync::{Arc, OnceLock, Weak};
 
 use anyhow::Context as _;
@@ -90,14 +89,6 @@ impl Db {
         match self.inner.pools {
             Pools::Postgres(_) => Engine::Postgres,
             Pools::Sqlite(_) => Engine::Sqlite,
-        }
-    }
-
-    /// The database's file, where it is one.
-    pub fn file(&self) -> Option<&Path> {
-        match &self.inner.pools {
-            Pools::Postgres(_) => None,
-            Pools::Sqlite(sqlite) => Some(sqlite.path()),
         }
     }
 
