@@ -65,7 +65,7 @@ pub async fn finish_writes(State(app): State<App>, request: Request, next: Next)
 
 /// The request with its body in memory. 413 where it is too large, 400 where it does not come.
 async fn collect_body(app: &App, request: Request) -> Result<Request> {
-    let max = match app.config.server.max_body_bytes {
+    let max = match app.config.limits.max_body_bytes {
         0 => usize::MAX,
         max => max,
     };

@@ -1,0 +1,82 @@
+//! How settings are read.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::http::{HeaderValue, Uri};
+use ipnet::IpNet;
+
+/// A setting that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: u32 = text.parse().map_err(|_| "must be a whole number of seconds".to_owned())?;
+    Ok(Duration::from_secs(seconds.into()))
+}
+
+/// Tokens count whole seconds, so a shorter life would have ended before it began.
+pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if (Duration::from_secs(1)..=Duration::from_hours(24 * 365)).contains(&lifetime) {
+        Ok(lifetime)
+    } else {
+        Err("must be from 1s to 365d".to_owned())
+    }
+}
+
+pub(super) fn connections(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(connections @ 2..=1000) => Ok(connections),
+        _ => Err("must be a whole number from 2 to 1000".to_owned()),
+    }
+}
+
+/// An address, which is a network of one, or a network such as 10.0.0.0/8.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let network = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse());
+    network.map_err(|_| "must be an address such as 10.0.0.1 or a network such as 10.0.0.0/8".to_owned())
+}
+
+/// `*`, or scheme, host and port as browsers write them: in lower case and without a path.
+pub(super) fn origin(text: &str) -> Result<HeaderValue, String> {
+    let text = text.trim();
+    let expected = "must be * or an origin without a path, such as https://app.example.com".to_owned();
+    if text == "*" {
+        return Ok(HeaderValue::from_static("*"));
+    }
+    let uri: Uri = text.parse().map_err(|_| expected.clone())?;
+    let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(expected);
+    };
+    let origin = format!("{scheme}://{authority}");
+    // Compared byte by byte, so what a browser would never send is told now.
+    if origin != text || text.contains('@') || text != text.to_ascii_lowercase() {
+        return Err(expected);
+    }
+    HeaderValue::from_str(text).map_err(|_| expected)
+}
