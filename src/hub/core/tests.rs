@@ -88,7 +88,7 @@ impl World {
     fn new(history: usize) -> Self {
         let mut world = Self {
             // So little that blocks and ring are evicted all the time.
-            core: Core::new(4096),
+            core: Core::new(4096, SocketLimits::default()),
             org: OrgId::new(),
             epoch: EpochId::new(),
             users: (0..USERS).map(|_| UserId::new()).collect(),
@@ -157,7 +157,9 @@ impl World {
 
     /// What a store holds about access now, folded from the log without the code under test.
     fn access(&self) -> AccessSnapshot {
-        let mut snapshot = AccessSnapshot::default();
+        let plan = "FREE".to_owned().try_into().unwrap();
+        let (users, role_changes, ended_sessions) = (Vec::new(), Vec::new(), Vec::new());
+        let mut snapshot = AccessSnapshot { plan, users, role_changes, ended_sessions };
         for user in &self.users {
             if let Some(role) = self.role(*user, self.head_seq()) {
                 snapshot.users.push((*user, String::new(), role));
@@ -282,7 +284,7 @@ impl World {
             Err(denied) => match denied {
                 Denied::UserUnknown => assert_eq!(known, None),
                 Denied::SessionEnded => assert!(self.session_ended(session, cursor)),
-                Denied::Stale => panic!("the room is fresh"),
+                Denied::Stale | Denied::TooManySockets(_) => panic!("the room is fresh and has no limits"),
             },
             Ok(joined) => {
                 assert_eq!(Some(joined.role), known);
