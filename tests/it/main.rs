@@ -6,8 +6,10 @@
 
 mod activity;
 mod db;
+mod deploy;
 mod documents;
 mod harness;
+mod healthcheck;
 mod hostile;
 mod hub;
 mod limits;
