@@ -2,6 +2,7 @@
 //! that is full, so a slow machine fills none of them by the way.
 
 mod addresses;
+mod bodies;
 mod frames;
 mod handshakes;
 mod organisations;
