@@ -31,12 +31,12 @@ pub struct ServerConfig {
     #[arg(long, env = "TLS_CERT", global = true, help_heading = "Server")]
     pub tls_cert: Option<PathBuf>,
 
-    /// File of the private key (PEM) of TLS_CERT
+    /// File of the private key (PEM) of `TLS_CERT`
     #[arg(long, env = "TLS_KEY", global = true, help_heading = "Server")]
     pub tls_key: Option<PathBuf>,
 
     /// Origins whose pages may call the API from a browser, comma-separated, such as
-    /// https://app.example.com; * is any. Unset: pages of the hub itself only
+    /// `https://app.example.com`; `*` is any. Unset: pages of the hub itself only
     #[arg(long, env = "CORS_ORIGINS", value_delimiter = ',', value_parser = parse::origin, global = true,
           help_heading = "Server")]
     pub cors_origins: Vec<HeaderValue>,
