@@ -1,5 +1,7 @@
 //! Reading JSON from outside.
 
+use std::collections::HashSet;
+
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
@@ -7,13 +9,14 @@ use serde_json::Value;
 /// parsed anew at its place, past the bound on depth.
 const RAW_KEY: &str = "$serde_json::private::RawValue";
 
-/// Parses a document of at most 128 levels.
+/// Parses a document of at most 128 levels, in which no object has a key twice: who else reads it might take
+/// the other value.
 pub fn parse(text: &[u8]) -> serde_json::Result<Value> {
     serde_json::from_slice::<Plain>(text)?;
     serde_json::from_slice(text)
 }
 
-/// A document without [`RAW_KEY`], walked through and thrown away.
+/// A document without [`RAW_KEY`] or a key that comes twice, walked through and thrown away.
 struct Plain;
 
 struct Walk;
@@ -62,9 +65,13 @@ impl<'de> Visitor<'de> for Walk {
 
     /// Numbers come here too where they are kept as text: as a map of that.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Plain, A::Error> {
+        let mut seen = HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
             if key == RAW_KEY {
                 return Err(A::Error::custom("a key that is reserved"));
+            }
+            if !seen.insert(key) {
+                return Err(A::Error::custom("a key that is given twice"));
             }
             map.next_value::<Plain>()?;
         }
@@ -86,6 +93,14 @@ mod tests {
             let text = format!(r#"{{"data":[{{"{key}":{inner}}}]}}"#);
             assert!(parse(text.as_bytes()).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_key_is_given_once() {
+        for text in [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":2}"#, r#"[{"b":{"a":1,"c":2,"a":[]}}]"#] {
+            assert!(parse(text.as_bytes()).is_err(), "{text}");
+        }
+        assert!(parse(br#"{"a":{"a":1.5,"b":1.5},"b":[{"a":1},{"a":1}]}"#).is_ok());
     }
 
     #[test]
