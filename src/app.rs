@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::hub::Hub;
 use crate::types::Clock;
-use crate::{organisations, router, server, telemetry};
+use crate::{organisations, router, server, telemetry, upkeep};
 
 /// How often the recorder of metrics is kept small.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -112,6 +112,7 @@ impl App {
             stop,
         }));
         organisations::janitor::start(&app);
+        upkeep::start(&app);
         background.spawn(keep_metrics_small(app.metrics.clone(), background_stop.clone()));
         server::spawn(&app, listener, router::router(&app));
         Ok(Running { addr, app, background, background_stop })

@@ -10,6 +10,7 @@ mod documents;
 mod harness;
 mod hostile;
 mod hub;
+mod operator;
 mod races;
 mod routes;
 mod secrets;
