@@ -3,6 +3,7 @@
 mod backup;
 mod config_check;
 mod epoch;
+mod healthcheck;
 mod migrate;
 mod openapi;
 mod reset_password;
@@ -44,6 +45,8 @@ enum Command {
     Seed,
     /// Print the OpenAPI document
     Openapi,
+    /// Ask the hub with these settings whether it is up; ends with 1 if it is not
+    Healthcheck,
     /// Save the embedded database and the generated signing key to one file, while the hub runs
     ///
     /// FILE is a tar archive of a snapshot of the database, the signing key where the hub made one, and a
@@ -162,6 +165,7 @@ impl Cli {
             Command::Config(ConfigCommand::Check { database }) => {
                 config_check::run(&self.config, environment, matches, database).await
             }
+            Command::Healthcheck => healthcheck::run(&self.config.server).await,
         }
     }
 }

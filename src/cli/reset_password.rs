@@ -34,7 +34,7 @@ pub(super) async fn run(config: &Config, email: String, from: From) -> anyhow::R
     };
     let password = NewPassword::try_from(text.clone());
     let password = password.map_err(|error| anyhow::anyhow!("the password {error}"))?;
-    let (clock, hasher) = (Clock::default(), Hasher::start()?);
+    let (clock, hasher) = (Clock::default(), Hasher::start(1)?);
     let Some(reset) = recovery::reset_password(&db, &clock, &hasher, &email, password).await? else {
         bail!("no account has the email {email}");
     };

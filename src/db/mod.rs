@@ -32,6 +32,7 @@ pub use claim::{Claim, try_claim};
 pub use conn::{Conn, PgConn, SqliteConn};
 pub use error::DbError;
 pub use migrate::MigrationState;
+pub(crate) use postgres::unverified_tls;
 pub use scope::{CommitSink, Scope, Tx};
 pub use url::DatabaseUrl;
 

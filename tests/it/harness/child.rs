@@ -22,7 +22,12 @@ pub(crate) struct Child {
 impl Child {
     /// Starts it with these arguments and nothing in its environment but these variables.
     pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        Self::start_with(arguments, environment, "", None)
+        Self::launch(&[], arguments, environment, "", None)
+    }
+
+    /// The same, run by another program, which has to become it.
+    pub(crate) fn under(wrapper: &[&str], arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::launch(wrapper, arguments, environment, "", None)
     }
 
     /// The same, with this on its standard input, and in its folder this file `.env`, if any.
@@ -32,12 +37,23 @@ impl Child {
         input: &str,
         dotenv: Option<&str>,
     ) -> Self {
+        Self::launch(&[], arguments, environment, input, dotenv)
+    }
+
+    fn launch(
+        wrapper: &[&str],
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        input: &str,
+        dotenv: Option<&str>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         if let Some(text) = dotenv {
             std::fs::write(folder.path().join(".env"), text).unwrap();
         }
-        let mut process = Command::new(env!("CARGO_BIN_EXE_roomcast"))
-            .args(arguments)
+        let mut words = wrapper.iter().chain(&[env!("CARGO_BIN_EXE_roomcast")]).chain(arguments);
+        let mut process = Command::new(words.next().unwrap())
+            .args(words)
             .env_clear()
             .envs(environment.iter().copied())
             .current_dir(folder.path())
