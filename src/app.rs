@@ -18,7 +18,7 @@ use crate::db::Db;
 use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::types::Clock;
-use crate::{organisations, router, server, telemetry};
+use crate::{organisations, router, server, telemetry, upkeep};
 
 /// How often the recorder of metrics is kept small.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -117,6 +117,7 @@ impl App {
             stop,
         }));
         organisations::janitor::start(&app);
+        upkeep::start(&app);
         background.spawn(app.limits.clone().keep_small(background_stop.clone()));
         background.spawn(keep_metrics_small(app.metrics.clone(), background_stop.clone()));
         server::spawn(&app, listener, router::router(&app));
