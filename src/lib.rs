@@ -17,6 +17,7 @@ pub mod fuzzing;
 pub mod http;
 pub mod hub;
 mod invites;
+pub mod limits;
 pub mod openapi;
 pub mod operations;
 mod organisations;
