@@ -13,6 +13,8 @@ pub mod cli;
 pub mod config;
 pub mod db;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod http;
 pub mod hub;
 mod invites;

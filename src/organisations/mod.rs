@@ -13,3 +13,5 @@ pub(crate) mod service;
 
 pub(crate) use model::{Founding, Organisation, Settings};
 pub(crate) use routes::{OrganisationBody, routes};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use routes::{OrganisationFields, UpdateSubscription};
