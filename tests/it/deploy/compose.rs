@@ -119,7 +119,7 @@ fn it_waits_longer_than_a_drain_before_it_kills() {
     assert!(grace > Duration::from_secs(drain) * 2, "{grace:?}");
 }
 
-/// This version refuses REDIS_URL, so nothing may depend on Redis, nor start it unasked.
+/// This version refuses `REDIS_URL`, so nothing may depend on Redis, nor start it unasked.
 #[test]
 fn redis_is_there_only_where_it_is_asked_for() {
     let compose = compose();
