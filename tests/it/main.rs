@@ -7,8 +7,10 @@
 mod activity;
 mod crashes;
 mod db;
+mod deploy;
 mod documents;
 mod harness;
+mod healthcheck;
 mod hostile;
 mod hub;
 mod races;

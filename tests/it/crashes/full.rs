@@ -118,7 +118,7 @@ async fn a_disk_that_fails_is_survived() {
     }
     let folder = tempfile::tempdir().unwrap();
     // Otherwise a file that may not grow ends the process, which no disk does.
-    let mut site = Site::in_folder(folder.path()).by(&["sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
+    let mut site = Site::in_folder(folder.path()).under(&["sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
     let client = site.start().await;
     let stage = Stage::set(&client, "Acme", BULK).await;
     let mut load = Load::start(&client, std::slice::from_ref(&stage));

@@ -16,7 +16,7 @@ use crate::harness::{Child, Client, TestDatabase, at_last};
 pub(super) struct Site {
     environment: Vec<(String, String)>,
     base: String,
-    command: Vec<String>,
+    wrapper: Vec<String>,
     child: Option<Child>,
     /// Last, so that they outlive the program.
     pub(super) database: Option<TestDatabase>,
@@ -51,23 +51,22 @@ impl Site {
 
     fn new(environment: Vec<(String, String)>, port: u16, folder: TempDir) -> Self {
         let base = format!("http://127.0.0.1:{port}");
-        let command = vec![env!("CARGO_BIN_EXE_roomcast").to_owned()];
-        Self { environment, base, command, child: None, database: None, _folder: folder }
+        Self { environment, base, wrapper: Vec::new(), child: None, database: None, _folder: folder }
     }
 
-    /// Started by a command that becomes the program.
-    pub(super) fn by(mut self, command: &[&str]) -> Self {
-        self.command.splice(0..0, command.iter().map(|word| (*word).to_owned()));
+    /// Run by another program, which becomes it.
+    pub(super) fn under(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
     /// Begins to start it; it does not listen yet.
     pub(super) fn launch(&mut self) -> &mut Child {
         assert!(self.child.is_none(), "it runs already");
-        let command: Vec<&str> = self.command.iter().map(String::as_str).collect();
+        let wrapper: Vec<&str> = self.wrapper.iter().map(String::as_str).collect();
         let environment: Vec<(&str, &str)> =
             self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        self.child.insert(Child::start_by(&command, &[], &environment))
+        self.child.insert(Child::under(&wrapper, &[], &environment))
     }
 
     /// Starts it. Connections of an earlier life are forgotten.
