@@ -33,7 +33,7 @@ async fn a_thousand_broadcasts_at_once_are_taken_or_refused_and_nothing_else() {
     let app = TestApp::start().await;
     let acme = app.organisation("Acme").with_member("mia").create().await;
     let mut socket = app.connect(&acme["mia"]).await;
-    let head = app.head(&acme.admin).await;
+    let before = app.head(&acme.admin).await;
     let caller = app.as_user(&acme.admin);
     let bulk = "x".repeat(BULK);
     let held = hold_all_logs(&app).await;
@@ -73,8 +73,8 @@ async fn a_thousand_broadcasts_at_once_are_taken_or_refused_and_nothing_else() {
         refused.insert(code);
     }
     assert!(refused.contains("overloaded"), "{refused:?}");
-    let feed = app.feed_after(&acme.admin, head).await;
-    assert_eq!(feed.seqs(), (head + 1..).take(taken.len()).collect::<Vec<_>>());
+    let feed = app.feed_after(&acme.admin, before).await;
+    assert_eq!(feed.seqs(), (before + 1..).take(taken.len()).collect::<Vec<_>>());
     for item in &feed.0 {
         let message = item.payload()["message"].as_str().unwrap();
         assert_eq!(taken.remove(message).as_ref(), Some(&item.text));

@@ -11,6 +11,9 @@ use crate::harness::{Child, PASSWORD, Person};
 
 const KEY: &str = "signing.key";
 
+/// Does to a folder what a machine may do to it.
+type Spoil = fn(&Path);
+
 async fn expect_refused(data: &Path, words: &[&str]) {
     let environment = [("ROOMCAST_DATA_DIR", data.to_str().unwrap()), ("PORT", "0")];
     let (status, output) = Child::start(&[], &environment).ended().await;
@@ -53,9 +56,9 @@ async fn what_a_dead_process_leaves_is_taken_up() {
     assert!(size(&dead.join("roomcast.db-wal")) > 0 && dead.join("roomcast.db-shm").exists());
     assert!(dead.join("roomcast.db.lock").exists());
     // Each spoils a copy in a way in which a machine may leave it.
-    let spoil: [(&str, fn(&Path)); 5] = [
+    let ways: [(&str, Spoil); 5] = [
         ("as it was", |_| ()),
-        ("an index of nothing", |data| fs::write(data.join("roomcast.db-shm"), [7; 32_768]).unwrap()),
+        ("an index of nothing", |data| fs::write(data.join("roomcast.db-shm"), vec![7; 32_768]).unwrap()),
         ("no index", |data| fs::remove_file(data.join("roomcast.db-shm")).unwrap()),
         ("half an entry at the end of the log", |data| {
             let wal = data.join("roomcast.db-wal");
@@ -69,7 +72,7 @@ async fn what_a_dead_process_leaves_is_taken_up() {
             fs::write(data.join("roomcast.db.lock"), "4711").unwrap();
         }),
     ];
-    for (number, (what, spoil)) in spoil.into_iter().enumerate() {
+    for (number, (what, spoil)) in ways.into_iter().enumerate() {
         let copy = folder.path().join(number.to_string());
         fs::create_dir(&copy).unwrap();
         for file in fs::read_dir(&dead).unwrap() {

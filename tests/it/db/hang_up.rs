@@ -83,14 +83,14 @@ async fn leaves_no_transaction_open_and_no_hole_in_the_log() {
     assert!(last > after.seq());
     assert_eq!(feed.seqs(), (1..=last).collect::<Vec<_>>());
     // An invite is there with its activity, or not at all.
-    let invites = app.as_user(&ana).get("/users/invites?limit=200").await.items();
-    let mut waiting: Vec<&str> = invites.iter().map(|invite| invite["id"].as_str().unwrap()).collect();
-    let invited = feed.of_type("USER_INVITED");
-    let mut invited: Vec<&str> =
-        invited.iter().map(|item| item.payload()["inviteId"].as_str().unwrap()).collect();
-    waiting.sort_unstable();
-    invited.sort_unstable();
-    assert_eq!(waiting, invited);
+    let rows = app.as_user(&ana).get("/users/invites?limit=200").await.items();
+    let mut rows: Vec<&str> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+    let entries = feed.of_type("USER_INVITED");
+    let mut entries: Vec<&str> =
+        entries.iter().map(|item| item.payload()["inviteId"].as_str().unwrap()).collect();
+    rows.sort_unstable();
+    entries.sort_unstable();
+    assert_eq!(rows, entries);
     if on_postgres() {
         expect_no_open_transaction(&ground).await;
     }
