@@ -137,6 +137,7 @@ pub(super) fn make_folder(path: &Path) -> anyhow::Result<()> {
 }
 
 /// A lock on a database. The system gives it up for a process that crashes.
+#[derive(Debug)]
 pub struct Lock(File);
 
 impl Drop for Lock {
