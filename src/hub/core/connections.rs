@@ -1,10 +1,11 @@
 //! The connections of a room, indexed by user, so that an entry touches only those whom it concerns.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use slab::Slab;
 
-use super::Wake;
+use super::{Call, Wake};
 use crate::hub::protocol::CloseCode;
 use crate::types::{Role, Seq, SessionId, UserId};
 
@@ -27,8 +28,18 @@ pub(super) struct Connection<W> {
     pub(super) position: Position,
     /// The highest position that its peer was told.
     pub(super) told: Seq,
-    pub(super) closing: Option<CloseCode>,
+    pub(super) call: Option<Call>,
     pub(super) waker: W,
+}
+
+impl<W> Connection<W> {
+    /// What it is called for, if anything: to go away is said once, to close until it does.
+    pub(super) fn take_call(&mut self) -> Option<Call> {
+        match self.call {
+            Some(Call::GoAway(_)) => self.call.take(),
+            call => call,
+        }
+    }
 }
 
 /// All connections of a room.
@@ -107,10 +118,25 @@ impl<W: Wake> Connections<W> {
     /// Marks connections as to be closed, and wakes them so that they do. The first reason stands.
     pub(super) fn close(&mut self, code: CloseCode, which: impl Fn(&Connection<W>) -> bool) {
         self.for_each(|connection| {
-            if which(connection) && connection.closing.is_none() {
-                connection.closing = Some(code);
+            if which(connection) && !matches!(connection.call, Some(Call::Close(_))) {
+                connection.call = Some(Call::Close(code));
                 connection.waker.wake();
             }
         });
+    }
+
+    /// Names all that are here.
+    pub(super) fn keys(&self) -> Vec<ConnectionKey> {
+        self.all.iter().map(|(key, _)| ConnectionKey(key)).collect()
+    }
+
+    /// Has a connection told that it is closed at this moment, unless it is closed before.
+    pub(super) fn go_away(&mut self, key: ConnectionKey, at: Instant) {
+        if let Some(connection) = self.all.get_mut(key.0)
+            && connection.call.is_none()
+        {
+            connection.call = Some(Call::GoAway(at));
+            connection.waker.wake();
+        }
     }
 }
