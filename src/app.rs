@@ -16,6 +16,7 @@ use crate::auth::{Hasher, Tokens, keys};
 use crate::config::Config;
 use crate::db::Db;
 use crate::hub::Hub;
+use crate::limits::Limits;
 use crate::server::tls::Tls;
 use crate::types::Clock;
 use crate::{organisations, router, server, telemetry};
@@ -52,6 +53,8 @@ pub struct Services {
     pub hasher: Hasher,
     /// Appends what comes with no other change.
     pub writer: Writer,
+    /// Bounds what anybody may ask for.
+    pub limits: Limits,
     /// Delivers.
     pub hub: Hub,
     /// The certificate, where the hub speaks TLS itself.
@@ -107,7 +110,8 @@ impl App {
         let tls = Tls::load(&config.server)?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (background, background_stop) = (TaskTracker::new(), CancellationToken::new());
-        let writer = Writer::start(db.clone(), &background, background_stop.clone());
+        let queue = config.limits.append_queue;
+        let writer = Writer::start(db.clone(), queue, &background, background_stop.clone());
         let hub = Hub::start(db.clone(), clock.clone(), &config, &background, background_stop.clone());
         let address = (config.server.host, config.server.port);
         let listener = TcpListener::bind(address)
@@ -118,7 +122,8 @@ impl App {
             tokens: Tokens::new(signing.present(), config.auth.access_lifetime).accepting(signing.previous()),
             refresh_key: keys::RefreshKey::derive(&signing),
             signing,
-            hasher: Hasher::start()?,
+            hasher: Hasher::start(config.limits.password_queue)?,
+            limits: Limits::new(&config.limits, db.clone(), &clock),
             metrics,
             migrated: OnceLock::new(),
             config,
@@ -133,6 +138,7 @@ impl App {
             finish: CancellationToken::new(),
         }));
         organisations::janitor::start(&app);
+        background.spawn(app.limits.clone().keep_small(background_stop.clone()));
         if let Some(tls) = &app.tls {
             let every = app.config.server.timeouts.certificate_look;
             background.spawn(Arc::clone(tls).watch(every, background_stop.clone()));

@@ -11,7 +11,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
 use crate::error::{Code, Error};
-use crate::http::{browser, middleware};
+use crate::http::{browser, client_address, meter, middleware};
 use crate::{activity, auth, broadcast, hub, invites, operations, organisations, users};
 
 /// The API's routes and the document that describes them.
@@ -27,12 +27,19 @@ fn api() -> OpenApiRouter<App> {
 
 /// The OpenAPI document.
 pub fn document() -> utoipa::openapi::OpenApi {
-    api().into_openapi()
+    split().1
+}
+
+/// The routes, and the finished document.
+fn split() -> (Router<App>, utoipa::openapi::OpenApi) {
+    let (api, mut document) = api().split_for_parts();
+    crate::openapi::close_bodies(&mut document);
+    (api, document)
 }
 
 /// The whole service.
 pub fn router(app: &App) -> Router {
-    let (api, document) = api().split_for_parts();
+    let (api, document) = split();
     // Otherwise the page asks a server on the internet what it thinks of the document.
     let docs = utoipa_swagger_ui::Config::default().validator_url("none");
     Router::new()
@@ -47,6 +54,8 @@ pub fn router(app: &App) -> Router {
             Error::refused(Code::MethodNotAllowed, "The path does not take this method.")
         })
         .layer(from_fn_with_state(app.clone(), middleware::finish_writes))
+        .layer(from_fn_with_state(app.clone(), meter::limit))
+        .layer(from_fn_with_state(app.clone(), client_address::resolve))
         .layer(CatchPanicLayer::custom(|_| {
             axum::response::IntoResponse::into_response(Error::Internal(anyhow::anyhow!(
                 "a handler panicked"

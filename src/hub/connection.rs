@@ -4,6 +4,7 @@
 
 mod outbox;
 mod refusal;
+mod renewal;
 
 use std::io;
 use std::pin::pin;
@@ -15,7 +16,7 @@ use tokio::sync::Notify;
 
 use self::outbox::Outbox;
 pub(super) use self::refusal::refuse;
-use super::core::{Call, ConnectionKey, Denied, Joined, Turn};
+use super::core::{Call, ConnectionKey, Joined, Turn};
 use super::metrics::HubMetrics;
 use super::protocol::{ClientFrame, CloseCode, ErrorCode, ServerFrame};
 use super::room::Room;
@@ -23,6 +24,7 @@ use super::ws::frame;
 use super::ws::reader::{Message, Reader};
 use crate::app::App;
 use crate::auth::Claims;
+use crate::limits::Pace;
 use crate::server::stream::Stream;
 use crate::types::{ConnectionId, OrgId, Timestamp, UserId};
 
@@ -98,6 +100,8 @@ pub(super) struct Connection {
     heard_at: Instant,
     heartbeat_at: Instant,
     bad_frames: u8,
+    /// How fast it sends.
+    pace: Pace,
     closing: Closing,
     /// The peer has closed, or is gone.
     peer_done: bool,
@@ -143,6 +147,7 @@ impl Connection {
             // Ten thousand that came at once are not to be pinged at once.
             heartbeat_at: now + HEARTBEAT.mul_f64(0.5 + 0.5 * fraction(id)),
             bad_frames: 0,
+            pace: Pace::default(),
             closing: Closing::No,
             peer_done: false,
             app,
@@ -395,11 +400,22 @@ impl Connection {
     /// Takes what the client sent.
     pub(super) fn receive(&mut self, bytes: &[u8]) {
         let mut reader = std::mem::take(&mut self.reader);
-        let read = reader.feed(bytes, |message| self.on_message(message));
+        let read = reader.feed(bytes, |message| self.on_frame(message));
         self.reader = reader;
         if let Err(code) = read {
             self.close(code);
         }
+    }
+
+    /// Counts a frame, whatever is in it, and takes the message that it completes.
+    fn on_frame(&mut self, message: Option<Message>) -> Result<(), CloseCode> {
+        if let Some(rate) = self.app.hub.inner.frame_rate
+            && !self.is_closing()
+            && !self.pace.take(rate, self.app.clock.elapsed())
+        {
+            return Err(CloseCode::TooMany);
+        }
+        message.map_or(Ok(()), |message| self.on_message(message))
     }
 
     fn on_message(&mut self, message: Message) -> Result<(), CloseCode> {
@@ -439,31 +455,6 @@ impl Connection {
         }
         self.slots.error = encode(&ServerFrame::error(ErrorCode::BadFrame, detail));
         Ok(())
-    }
-
-    /// Puts a fresh token in the place of the present one, which counts until it expires.
-    fn authenticate(&mut self, token: &str) {
-        let verified = self.app.tokens.verify(token, self.app.clock.now()).ok();
-        let claims = verified.filter(|claims| claims.org == self.org && claims.sub == self.user);
-        let renewed = claims.ok_or(Denied::SessionEnded).and_then(|claims| {
-            let role = self.room.core.lock().renew(self.key, self.user, claims.sid, Instant::now())?;
-            Ok((claims.expires_at(), role))
-        });
-        match renewed {
-            Ok((expires_at, role)) => {
-                self.expires_at = expires_at;
-                self.expires = Instant::now() + expires_at.since(self.app.clock.now());
-                self.slots.auth_ok = encode(&ServerFrame::AuthOk { token_expires_at: expires_at, role });
-            }
-            Err(Denied::SessionEnded | Denied::UserUnknown) => {
-                let detail = "The token is not valid, not this user's, or its session has ended.";
-                self.slots.error = encode(&ServerFrame::error(ErrorCode::TokenInvalid, detail));
-            }
-            Err(Denied::Stale) => {
-                let detail = "This node cannot tell now who may enter. Try again shortly.";
-                self.slots.error = encode(&ServerFrame::error(ErrorCode::AccessUnknown, detail));
-            }
-        }
     }
 
     /// Says that it closes, after the frame that is half written, and nothing else from here on.

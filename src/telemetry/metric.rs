@@ -29,6 +29,8 @@ metrics! {
     counter CONNECTIONS_REFUSED = "roomcast_connections_refused_total", "Connections refused because as many were open as may be.";
     counter TLS_HANDSHAKES_FAILED = "roomcast_tls_handshakes_failed_total", "TLS handshakes that failed or took too long.";
     counter TLS_RELOADS = "roomcast_tls_reloads_total", "Times that changed files of certificate and key were read, by outcome.";
+    counter LIMITED = "roomcast_limited_total", "Requests, frames and sockets refused by a limit, by which.";
+    gauge LIMIT_KEYS = "roomcast_limit_keys", "Callers that a limiter remembers, by limit.";
     histogram COMMIT_BATCH_SIZE = "roomcast_commit_batch_size", "Activities committed at once by the group-commit writer.";
     histogram COMMIT_SECONDS = "roomcast_commit_seconds", "Seconds that a batch of the group-commit writer took.";
     counter COMMITS = "roomcast_commits_total", "Batches that the group-commit writer committed.";
@@ -97,4 +99,9 @@ pub fn http_request(method: &Method, route: &str, status: u16, elapsed: Duration
 /// Counts a request that was refused or failed.
 pub fn rejected(code: &'static str) {
     counter!(REJECTIONS, "code" => code).increment(1);
+}
+
+/// Counts what a limit refused.
+pub fn limited(limit: &'static str) {
+    counter!(LIMITED, "limit" => limit).increment(1);
 }

@@ -13,6 +13,7 @@ mod harness;
 mod healthcheck;
 mod hostile;
 mod hub;
+mod limits;
 mod races;
 mod routes;
 mod secrets;

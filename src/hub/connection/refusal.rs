@@ -43,8 +43,8 @@ async fn say_close(stream: &mut Stream, code: CloseCode) -> io::Result<()> {
             read => read?,
         };
         let said = reader.feed(buffer.get(..length).unwrap_or_default(), |message| match message {
-            Message::Close => Err(CloseCode::Normal),
-            Message::Text(_) | Message::Binary | Message::Ping(_) | Message::Pong => Ok(()),
+            Some(Message::Close) => Err(CloseCode::Normal),
+            Some(Message::Text(_) | Message::Binary | Message::Ping(_) | Message::Pong) | None => Ok(()),
         });
         if length == 0 || said.is_err() {
             return Ok(());

@@ -33,6 +33,11 @@ pub(super) struct Connection<W> {
 }
 
 impl<W> Connection<W> {
+    /// Whether it is being closed. One that is sent away at its moment stays until then.
+    fn is_closing(&self) -> bool {
+        matches!(self.call, Some(Call::Close(_)))
+    }
+
     /// What it is called for, if anything: to go away is said once, to close until it does.
     pub(super) fn take_call(&mut self) -> Option<Call> {
         match self.call {
@@ -48,15 +53,29 @@ pub(super) struct Connections<W> {
     by_user: HashMap<UserId, Vec<ConnectionKey>>,
     /// Those of the users above who are admins now.
     admins: HashSet<UserId>,
+    /// How many are being closed, and only have to say so to their peers.
+    closing: usize,
 }
 
 impl<W: Wake> Connections<W> {
     pub(super) fn new() -> Self {
-        Self { all: Slab::new(), by_user: HashMap::new(), admins: HashSet::new() }
+        Self { all: Slab::new(), by_user: HashMap::new(), admins: HashSet::new(), closing: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    /// How many stay.
+    pub(super) fn staying(&self) -> usize {
+        self.all.len() - self.closing
+    }
+
+    /// How many of this user stay.
+    pub(super) fn staying_of(&self, user: UserId) -> usize {
+        let keys = self.by_user.get(&user).into_iter().flatten();
+        let connections = keys.filter_map(|key| self.all.get(key.0));
+        connections.filter(|connection| !connection.is_closing()).count()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -75,6 +94,7 @@ impl<W: Wake> Connections<W> {
         let Some(connection) = self.all.try_remove(key.0) else {
             return;
         };
+        self.closing -= usize::from(connection.is_closing());
         if let Some(keys) = self.by_user.get_mut(&connection.user) {
             keys.retain(|other| *other != key);
             if keys.is_empty() {
@@ -117,12 +137,15 @@ impl<W: Wake> Connections<W> {
 
     /// Marks connections as to be closed, and wakes them so that they do. The first reason stands.
     pub(super) fn close(&mut self, code: CloseCode, which: impl Fn(&Connection<W>) -> bool) {
+        let mut closed = 0;
         self.for_each(|connection| {
-            if which(connection) && !matches!(connection.call, Some(Call::Close(_))) {
+            if which(connection) && !connection.is_closing() {
                 connection.call = Some(Call::Close(code));
                 connection.waker.wake();
+                closed += 1;
             }
         });
+        self.closing += closed;
     }
 
     /// Names all that are here.

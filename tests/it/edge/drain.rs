@@ -145,10 +145,11 @@ async fn a_request_in_flight_is_finished_while_sockets_leave() {
 async fn a_request_in_flight_is_finished_when_no_socket_is_left() {
     let app = TestApp::start().await;
     let ana = app.register("Acme", "Ana", "ana@example.com", PASSWORD).await;
-    let (client, state) = (Client::clone(&app), app.app.clone());
+    // The token alone: whoever holds the app holds its database.
+    let (client, finish) = (Client::clone(&app), app.app.finish.clone());
     let (raw, rest) = half_a_broadcast(&client, &ana.access_token).await;
     let finishing = async {
-        within("the end of accepting", state.finish.cancelled()).await;
+        within("the end of accepting", finish.cancelled()).await;
         expect_finished(raw, rest).await;
     };
     let (ground, ()) = tokio::join!(app.stop(), finishing);
