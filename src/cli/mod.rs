@@ -13,6 +13,7 @@ mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -139,8 +140,14 @@ fn run() -> anyhow::Result<()> {
     let matches = command.get_matches_mut();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.context("cannot start the runtime")?.block_on(cli.run(&environment, &matches))
+    let runtime = runtime.context("cannot start the runtime")?;
+    let outcome = runtime.block_on(cli.run(&environment, &matches));
+    runtime.shutdown_timeout(EXIT_TIMEOUT);
+    outcome
 }
+
+/// How long a call that blocks, as of SQLite, may hold up the end: what had to be finished was waited for.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Cli {
     /// Runs the command.

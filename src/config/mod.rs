@@ -10,6 +10,7 @@ mod limits;
 mod parse;
 mod risks;
 mod server;
+mod timeouts;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub use self::database::DatabaseConfig;
 pub use self::limits::LimitsConfig;
 pub use self::parse::Secret;
 pub use self::server::ServerConfig;
+pub use self::timeouts::Timeouts;
 use crate::db::DatabaseUrl;
 
 /// All settings of a hub.

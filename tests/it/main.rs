@@ -9,6 +9,7 @@ mod crashes;
 mod db;
 mod deploy;
 mod documents;
+mod edge;
 mod harness;
 mod healthcheck;
 mod hostile;

@@ -11,6 +11,7 @@ pub(crate) mod feed;
 pub(crate) mod organisation;
 pub(crate) mod raw;
 mod socket;
+pub(crate) mod tls;
 mod wait;
 
 pub(crate) use app::{Ground, TestApp};
