@@ -125,7 +125,7 @@ fn plan_path(path: &Path) -> PathBuf {
 }
 
 /// Makes the folder of a database. It holds people's emails and the hashes of their passwords.
-pub(super) fn make_folder(path: &Path) -> anyhow::Result<()> {
+pub fn make_folder(path: &Path) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.map_or(Ok(()), |folder| {
         DirBuilder::new()
@@ -140,6 +140,8 @@ pub(super) fn make_folder(path: &Path) -> anyhow::Result<()> {
 /// crash.
 pub(super) fn lock_alone(path: &Path) -> anyhow::Result<File> {
     let file = open_lock(path, "lock")?;
+    // So that it is the hub's user who owns it, not the administrator who happens to come first.
+    drop(open_lock(path, "guests")?);
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => bail!(
