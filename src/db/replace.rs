@@ -31,11 +31,25 @@ struct Plan {
     renames: Vec<(PathBuf, PathBuf)>,
 }
 
+/// A lock that processes hold against each other. The system gives it up for a process that crashes.
+#[derive(Debug)]
+pub struct Lock(File);
+
+impl Drop for Lock {
+    /// Gives it up by name: a process that was being started just now has a copy of the handle for a moment, and
+    /// closing ours alone would leave the lock to that.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock of the database could not be given up");
+        }
+    }
+}
+
 /// The place of a SQLite database, locked against hubs and commands for as long as this lives.
 pub struct Place {
     path: PathBuf,
-    _alone: File,
-    _no_guests: File,
+    _alone: Lock,
+    _no_guests: Lock,
 }
 
 impl Place {
@@ -54,7 +68,7 @@ impl Place {
             Err(TryLockError::Error(error)) => return Err(error).context("locking the database"),
         }
         finish(&path)?;
-        Ok(Self { path, _alone: alone, _no_guests: guests })
+        Ok(Self { path, _alone: alone, _no_guests: Lock(guests) })
     }
 
     /// Whether there is a database.
@@ -136,14 +150,13 @@ pub fn make_folder(path: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// Takes the lock that says which hub owns the file. It is held until the handle is dropped, also by a
-/// crash.
-pub(super) fn lock_alone(path: &Path) -> anyhow::Result<File> {
+/// Takes the lock that says which hub owns the file.
+pub(super) fn lock_alone(path: &Path) -> anyhow::Result<Lock> {
     let file = open_lock(path, "lock")?;
     // So that it is the hub's user who owns it, not the administrator who happens to come first.
     drop(open_lock(path, "guests")?);
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => bail!(
             "another process uses this database (it holds {}); stop it, or give this one another \
              ROOMCAST_DATA_DIR",
@@ -156,7 +169,7 @@ pub(super) fn lock_alone(path: &Path) -> anyhow::Result<File> {
 }
 
 /// Takes the lock of those who work beside a hub, which many may hold, and a restore excludes.
-pub fn lock_as_guest(path: &Path) -> anyhow::Result<File> {
+pub fn lock_as_guest(path: &Path) -> anyhow::Result<Lock> {
     if !path.is_file() {
         bail!("there is no database at {}; check ROOMCAST_DATA_DIR and DATABASE_URL", path.display());
     }
@@ -172,7 +185,7 @@ pub fn lock_as_guest(path: &Path) -> anyhow::Result<File> {
             path.display()
         );
     }
-    Ok(file)
+    Ok(Lock(file))
 }
 
 fn lock_path(path: &Path, kind: &str) -> PathBuf {
@@ -299,9 +312,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, _) = stage(folder.path());
         let guest = lock_as_guest(&path).unwrap();
-        let _another = lock_as_guest(&path).unwrap();
+        let another = lock_as_guest(&path).unwrap();
         assert!(Place::lock(&path).err().unwrap().to_string().contains("another command"));
-        drop((guest, _another));
+        drop((guest, another));
         let place = Place::lock(&path).unwrap();
         assert!(lock_as_guest(&path).unwrap_err().to_string().contains("restore"));
         assert!(lock_alone(&path).is_err());

@@ -64,7 +64,6 @@ impl From<Organisation> for OrganisationBody {
 #[derive(Debug, ToSchema)]
 #[schema(as = OrganisationFields)]
 pub(crate) struct OrganisationFields {
-    #[schema(min_length = 1, max_length = 100, example = "Acme")]
     name: OrganisationName,
 }
 
@@ -78,7 +77,6 @@ impl FromFields for OrganisationFields {
 /// The plan to change to.
 #[derive(Debug, ToSchema)]
 pub(crate) struct UpdateSubscription {
-    #[schema(example = "PRO")]
     plan: PlanCode,
 }
 

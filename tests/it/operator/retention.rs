@@ -9,7 +9,7 @@ use roomcast::{transaction, upkeep};
 use roomcast_client::{CloseCode, Frame, GapReason};
 
 use crate::harness::environment::on_postgres;
-use crate::harness::{PASSWORD, Person, TestApp, TestSocket};
+use crate::harness::{PASSWORD, Person, TestApp, TestSocket, eventually};
 
 const DAYS: u32 = 30;
 
@@ -63,8 +63,8 @@ async fn what_is_old_goes_and_what_begins_after_it_is_told() {
     assert!(none["items"].as_array().unwrap().is_empty());
 
     // The hub's sweep learns of it within a second; before that, whoever asks for what is gone finds no block.
-    crate::harness::eventually("the hub to know", async || {
-        let socket = app.resume(&ana, 0).await;
+    eventually("the hub to know", async || {
+        let socket = Box::pin(app.resume(&ana, 0)).await;
         (!socket.welcome().resumed).then_some(())
     })
     .await;
