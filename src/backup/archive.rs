@@ -138,16 +138,17 @@ impl<R: Read> Archive<R> {
 }
 
 fn read_manifest(entry: tar::Entry<'_, impl Read>) -> anyhow::Result<Manifest> {
-    expect(&entry, MANIFEST)?;
-    let mut text = Vec::new();
-    let length = entry.take(MAX_MANIFEST_BYTES).read_to_end(&mut text);
-    length.context("its manifest cannot be read")?;
-    // The form first: a later one may have other fields.
     #[derive(Deserialize)]
     struct Form {
         format: u32,
         version: String,
     }
+
+    expect(&entry, MANIFEST)?;
+    let mut text = Vec::new();
+    let length = entry.take(MAX_MANIFEST_BYTES).read_to_end(&mut text);
+    length.context("its manifest cannot be read")?;
+    // The form first: a later one may have other fields.
     let form: Form = serde_json::from_slice(&text).context("its manifest is not one of Roomcast")?;
     if form.format != FORMAT {
         bail!("it was made by another version of Roomcast, {:?}; restore it with that one", form.version);

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use super::archive::{Archive, Manifest};
 use super::{POSTGRES_WAY, SIGNING_KEY};
 use crate::config::Config;
-use crate::db::replace::{Place, Staged, sync_folder, with_suffix};
+use crate::db::replace::{Place, Staged, make_folder, sync_folder, with_suffix};
 use crate::db::{self, DatabaseUrl, Db, snapshot};
 use crate::types::Timestamp;
 use crate::upkeep;
@@ -84,8 +84,8 @@ impl Staging {
     }
 
     fn clear(&self) -> anyhow::Result<()> {
-        let database =
-            ["", "-wal", "-shm", "-journal", ".lock"].map(|end| with_suffix(&self.database.waits, end));
+        let database = ["", "-wal", "-shm", "-journal", ".lock", ".guests"]
+            .map(|end| with_suffix(&self.database.waits, end));
         for path in database.iter().chain([&self.key.waits]) {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -109,8 +109,7 @@ impl Staging {
             }
             let mut files = vec![create(&self.database.waits)?];
             if manifest.part(SIGNING_KEY).is_some() {
-                let folder = self.key.waits.parent().unwrap_or(Path::new("."));
-                fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+                make_folder(&self.key.waits)?;
                 files.push(create(&self.key.waits)?);
             }
             Ok(files)
@@ -130,7 +129,9 @@ impl Staging {
         let logs = upkeep::renew_epochs(&db).await?;
         drop(db);
         snapshot::fold(path)?;
-        fs::remove_file(with_suffix(path, ".lock")).context("removing a lock file")?;
+        for lock in [".lock", ".guests"] {
+            fs::remove_file(with_suffix(path, lock)).context("removing a lock file")?;
+        }
         for file in self.files(manifest) {
             File::open(&file.waits).and_then(|file| file.sync_all()).context("writing to the disk")?;
             sync_folder(&file.waits)?;

@@ -55,7 +55,7 @@ enum Command {
     /// alone, keep it so. An existing FILE is never overwritten. Until it is done, its folder needs room for
     /// the database twice.
     ///
-    /// With PostgreSQL use pg_dump --format=custom instead.
+    /// With PostgreSQL use `pg_dump --format=custom` instead.
     Backup {
         /// Where to save it
         file: PathBuf,
@@ -65,9 +65,9 @@ enum Command {
     /// Everything in FILE is checked before anything changes, and a restore that is interrupted has either
     /// not happened or is finished by the next start. Every activity log gets a new epoch, so that clients
     /// which know positions from after the backup are told to load the feed anew. Sessions live on, with
-    /// the signing key from the backup or the same JWT_ACCESS_SECRET.
+    /// the signing key from the backup or the same `JWT_ACCESS_SECRET`.
     ///
-    /// With PostgreSQL use pg_restore --clean --if-exists instead, then `roomcast epoch --new`.
+    /// With PostgreSQL use `pg_restore --clean --if-exists` instead, then `roomcast epoch --new`.
     Restore {
         /// The backup
         file: PathBuf,

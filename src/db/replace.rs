@@ -31,6 +31,20 @@ struct Plan {
     renames: Vec<(PathBuf, PathBuf)>,
 }
 
+/// A lock that processes hold against each other. The system gives it up for a process that crashes.
+#[derive(Debug)]
+pub struct Lock(File);
+
+impl Drop for Lock {
+    /// Gives it up by name: a process that was being started just now has a copy of the handle for a moment, and
+    /// closing ours alone would leave the lock to that.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock of the database could not be given up");
+        }
+    }
+}
+
 /// The place of a SQLite database, locked against hubs and commands for as long as this lives.
 pub struct Place {
     path: PathBuf,
@@ -125,7 +139,7 @@ fn plan_path(path: &Path) -> PathBuf {
 }
 
 /// Makes the folder of a database. It holds people's emails and the hashes of their passwords.
-pub(super) fn make_folder(path: &Path) -> anyhow::Result<()> {
+pub fn make_folder(path: &Path) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.map_or(Ok(()), |folder| {
         DirBuilder::new()
@@ -136,23 +150,11 @@ pub(super) fn make_folder(path: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// A lock on a database. The system gives it up for a process that crashes.
-#[derive(Debug)]
-pub struct Lock(File);
-
-impl Drop for Lock {
-    /// Gives it up by name: a process that was being started just now has a copy of the handle for a moment, and
-    /// closing ours alone would leave the lock to that.
-    fn drop(&mut self) {
-        if let Err(error) = self.0.unlock() {
-            tracing::warn!(%error, "the lock of the database could not be given up");
-        }
-    }
-}
-
 /// Takes the lock that says which hub owns the file.
 pub(super) fn lock_alone(path: &Path) -> anyhow::Result<Lock> {
     let file = open_lock(path, "lock")?;
+    // So that it is the hub's user who owns it, not the administrator who happens to come first.
+    drop(open_lock(path, "guests")?);
     match file.try_lock() {
         Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => bail!(
@@ -316,9 +318,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, _) = stage(folder.path());
         let guest = lock_as_guest(&path).unwrap();
-        let _another = lock_as_guest(&path).unwrap();
+        let another = lock_as_guest(&path).unwrap();
         assert!(Place::lock(&path).err().unwrap().to_string().contains("another command"));
-        drop((guest, _another));
+        drop((guest, another));
         let place = Place::lock(&path).unwrap();
         assert!(lock_as_guest(&path).unwrap_err().to_string().contains("restore"));
         assert!(lock_alone(&path).is_err());

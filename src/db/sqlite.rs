@@ -53,7 +53,7 @@ pub(super) struct Sqlite {
     /// A fair queue: batches of the log and transactions of requests take turns in it. Empty after a
     /// connection was discarded; the next turn opens another.
     writer: Arc<Mutex<Option<AsyncSqlite>>>,
-    _lock: Lock,
+    _lock: replace::Lock,
 }
 
 impl Sqlite {

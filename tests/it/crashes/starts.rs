@@ -68,7 +68,7 @@ async fn what_a_dead_process_leaves_is_taken_up() {
             fs::write(wal, bytes).unwrap();
         }),
         ("half of a new key, a full lock file", |data| {
-            fs::write(data.join("signing.key.new"), "half").unwrap();
+            fs::write(data.join("signing.key.partial"), "half").unwrap();
             fs::write(data.join("roomcast.db.lock"), "4711").unwrap();
         }),
     ];
@@ -94,15 +94,15 @@ async fn a_key_is_made_whole_or_not_at_all() {
     let data = folder.path().join("data");
     fs::create_dir(&data).unwrap();
     // Of a start that was cut short; readable by all, as a key must not be.
-    fs::write(data.join("signing.key.new"), [1; 40]).unwrap();
-    fs::set_permissions(data.join("signing.key.new"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(data.join("signing.key.partial"), [1; 40]).unwrap();
+    fs::set_permissions(data.join("signing.key.partial"), fs::Permissions::from_mode(0o644)).unwrap();
     let mut site = Site::in_folder(&data);
     site.start().await;
     site.stop().await;
     let key = fs::metadata(data.join(KEY)).unwrap();
     assert_eq!(key.len(), 32);
     assert_eq!(key.permissions().mode() & 0o777, 0o600);
-    assert!(!data.join("signing.key.new").exists());
+    assert!(!data.join("signing.key.partial").exists());
 
     // Half a key is never taken for one, nor replaced unasked: who signed in with it would be signed out.
     for half in [&[][..], &[7; 31]] {

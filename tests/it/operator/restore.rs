@@ -110,7 +110,7 @@ async fn a_restore_that_is_killed_has_happened_or_not() {
     if on_postgres() {
         return not_run("it is about SQLite");
     }
-    let (_acme, acme_file) = backup_of("Acme").await;
+    let (acme, acme_file) = backup_of("Acme").await;
     let (globex, _) = backup_of("Globex").await;
     let (mut kept, mut replaced) = (0, 0);
     // Each round lets it go a little further, until it ends by itself.
@@ -140,7 +140,7 @@ async fn a_restore_that_is_killed_has_happened_or_not() {
                 kept += 1;
             }
             [name] if name == "Acme" => {
-                assert_eq!(key, key_of(_acme.path()));
+                assert_eq!(key, key_of(acme.path()));
                 replaced += 1;
             }
             other => panic!("neither before nor after: {other:?}"),
