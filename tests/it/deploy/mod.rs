@@ -10,11 +10,15 @@ mod tunnel;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use clap::CommandFactory as _;
 use roomcast::cli::Cli;
 
 use crate::harness::environment::not_run;
+
+/// What a stop may take after `DRAIN_SECONDS`, for requests that are in flight.
+const FINISH: Duration = Duration::from_secs(10);
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::CommandFactory as _;
 
-use super::{is_installed, read, settings, text};
+use super::{FINISH, is_installed, read, settings, text};
 use crate::harness::Child;
 use crate::harness::environment::{not_run, on_postgres};
 
@@ -46,7 +46,7 @@ fn it_waits_longer_than_a_drain_and_restarts_what_fails() {
     let drain = command.get_arguments().find(|argument| argument.get_id() == "drain_seconds").unwrap();
     let drain = drain.get_default_values()[0].to_str().unwrap().parse().unwrap();
     let wait = humantime::parse_duration(&value("TimeoutStopSec")).unwrap();
-    assert!(wait > Duration::from_secs(drain) * 2, "{wait:?}");
+    assert!(wait > Duration::from_secs(drain) + FINISH, "{wait:?}");
     assert_eq!(value("Restart"), "on-failure");
     assert_eq!(value("EnvironmentFile"), "-/etc/roomcast/roomcast.env");
     for pair in values("Environment") {
