@@ -10,6 +10,8 @@ mod model;
 mod queries;
 mod routes;
 pub(crate) mod service;
+mod wire;
 
 pub(crate) use model::{Founding, Organisation, Settings};
-pub(crate) use routes::{OrganisationBody, routes};
+pub(crate) use routes::routes;
+pub(crate) use wire::OrganisationBody;
