@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # rustup's folder, for a shell that was open before Rust was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help run test check fmt migration clean need-rust
+.PHONY: help run env test check fmt migration clean need-rust
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ help: ## List the commands
 run: need-rust ## Build the hub and start it (ARGS="..." goes to it)
 	@cargo build --release --locked
 	@exec "$${CARGO_TARGET_DIR:-target}/release/roomcast" $(ARGS)
+
+env: ## Write a .env with secrets of its own (for run and docker compose)
+	@scripts/env
 
 test: ## Run all tests on both databases (ARGS="..." goes to cargo test)
 	@scripts/test $(ARGS)

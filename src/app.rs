@@ -16,6 +16,7 @@ use crate::auth::{Hasher, Tokens, keys};
 use crate::config::Config;
 use crate::db::Db;
 use crate::hub::Hub;
+use crate::limits::Limits;
 use crate::types::Clock;
 use crate::{organisations, router, server, telemetry};
 
@@ -42,6 +43,8 @@ pub struct Services {
     pub hasher: Hasher,
     /// Appends what comes with no other change.
     pub writer: Writer,
+    /// Bounds what anybody may ask for.
+    pub limits: Limits,
     /// Delivers.
     pub hub: Hub,
     /// Connections and the requests on them: a stop waits for them first.
@@ -90,7 +93,8 @@ impl App {
         let secret = keys::signing_key(&config)?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (background, background_stop) = (TaskTracker::new(), CancellationToken::new());
-        let writer = Writer::start(db.clone(), &background, background_stop.clone());
+        let queue = config.limits.append_queue;
+        let writer = Writer::start(db.clone(), queue, &background, background_stop.clone());
         let hub = Hub::start(db.clone(), clock.clone(), &config, &background, background_stop.clone());
         let address = (config.server.host, config.server.port);
         let listener = TcpListener::bind(address)
@@ -100,7 +104,8 @@ impl App {
         let app = Self(Arc::new(Services {
             tokens: Tokens::new(&secret, config.auth.access_lifetime),
             refresh_key: keys::RefreshKey::derive(&secret),
-            hasher: Hasher::start()?,
+            hasher: Hasher::start(config.limits.password_queue)?,
+            limits: Limits::new(&config.limits, db.clone(), &clock),
             metrics,
             migrated: OnceLock::new(),
             config,
@@ -112,6 +117,7 @@ impl App {
             stop,
         }));
         organisations::janitor::start(&app);
+        background.spawn(app.limits.clone().keep_small(background_stop.clone()));
         background.spawn(keep_metrics_small(app.metrics.clone(), background_stop.clone()));
         server::spawn(&app, listener, router::router(&app));
         Ok(Running { addr, app, background, background_stop })

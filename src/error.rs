@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::db::DbError;
+use crate::limits::Refusal;
 
 /// The result of what a request asks for.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -28,6 +29,9 @@ pub enum Error {
     /// Fields of the request are not acceptable; all of them are named.
     #[error("invalid fields")]
     Invalid(Vec<FieldError>),
+    /// The request is over a limit.
+    #[error("over the limit {:?}", .0.limit)]
+    Limited(Refusal),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),
@@ -121,6 +125,8 @@ codes! {
     UpgradeRequired = "upgrade_required", UPGRADE_REQUIRED, "Upgrade required";
     /// Fields are not acceptable.
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Invalid fields";
+    /// The caller is over a limit.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
     /// More is waiting than the hub, or this organisation's share of it, takes.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Overloaded";
     /// The database cannot be reached now.
@@ -161,6 +167,7 @@ impl Error {
         match self {
             Self::Refused { code, .. } => *code,
             Self::Invalid(_) => Code::ValidationFailed,
+            Self::Limited(_) => Code::RateLimited,
             Self::Database(DbError::OutcomeUnknown(_)) => Code::OutcomeUnknown,
             Self::Database(error) if error.is_unavailable() => Code::StoreUnavailable,
             Self::Database(_) | Self::Internal(_) => Code::Internal,
@@ -174,6 +181,7 @@ impl Error {
                 let names: Vec<&str> = fields.iter().map(|field| field.field.as_str()).collect();
                 format!("Not acceptable: {}.", names.join(", "))
             }
+            (Self::Limited(refusal), _) => refusal.limit.detail().to_owned(),
             (_, Code::OutcomeUnknown) => {
                 "The connection to the database was lost while this was stored. It may have happened: look \
                  before you repeat it."
@@ -189,13 +197,19 @@ impl Error {
     /// Logs what the sender is not told.
     fn log(&self) {
         match self {
-            Self::Refused { .. } | Self::Invalid(_) => {}
+            Self::Refused { .. } | Self::Invalid(_) | Self::Limited(_) => {}
             Self::Database(error) if error.is_unavailable() => {
                 tracing::warn!(error = %error, "the database is not available to a request");
             }
             Self::Database(error) => tracing::error!(error = %error, "a request failed in the database"),
             Self::Internal(error) => tracing::error!(error = format!("{error:#}"), "a request failed"),
         }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Limited(refusal)
     }
 }
 
@@ -216,7 +230,9 @@ impl<T> LogFailure for Result<T> {
         if let Err(error) = self {
             let cause = match &error {
                 Error::Internal(cause) => format!("{cause:#}"),
-                Error::Refused { .. } | Error::Invalid(_) | Error::Database(_) => error.to_string(),
+                Error::Refused { .. } | Error::Invalid(_) | Error::Limited(_) | Error::Database(_) => {
+                    error.to_string()
+                }
             };
             tracing::warn!(error = cause, "could not {what}");
         }
@@ -268,6 +284,10 @@ impl IntoResponse for Error {
         let code = self.code();
         crate::telemetry::metric::rejected(code.as_str());
         let status = code.status();
+        let refusal = match &self {
+            Self::Limited(refusal) => Some(*refusal),
+            Self::Refused { .. } | Self::Invalid(_) | Self::Database(_) | Self::Internal(_) => None,
+        };
         let problem = Problem {
             kind: "about:blank",
             title: code.title(),
@@ -277,12 +297,15 @@ impl IntoResponse for Error {
             request_id: crate::http::request_id::current(),
             errors: match self {
                 Self::Invalid(fields) => fields,
-                Self::Refused { .. } | Self::Database(_) | Self::Internal(_) => Vec::new(),
+                Self::Refused { .. } | Self::Limited(_) | Self::Database(_) | Self::Internal(_) => Vec::new(),
             },
         };
         let mut response = (status, Json(problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(refusal) = refusal {
+            crate::http::meter::tell_refusal(headers, &refusal);
+        }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }

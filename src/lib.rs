@@ -15,6 +15,7 @@ pub mod error;
 pub mod http;
 pub mod hub;
 mod invites;
+pub mod limits;
 pub mod openapi;
 pub mod operations;
 mod organisations;

@@ -10,7 +10,12 @@ use utoipa::{Modify, OpenApi};
         title = "Roomcast",
         description = "A self-hosted, multi-tenant, real-time notification hub. Every action is written to the \
                        organisation's activity log first; the log is what members see live at `/ws`, replay \
-                       after a reconnect, and read as a feed.",
+                       after a reconnect, and read as a feed.\n\n\
+                       Requests are limited: by user and organisation where signed in, by session for refresh, \
+                       `GET /auth/me` and logout, else by address; attempts to get in also by address and by \
+                       account. The headers `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds \
+                       until all of it is there again) tell of the limit that binds tightest. Over one, the answer is \
+                       429 with the code `rate_limited` and `Retry-After` in seconds.",
     ),
     servers((url = "/api/v1"), (url = "/api")),
     components(schemas(crate::error::Problem, crate::error::FieldError)),

@@ -11,7 +11,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
 use crate::error::{Code, Error};
-use crate::http::middleware;
+use crate::http::{client_address, meter, middleware};
 use crate::{activity, auth, broadcast, hub, invites, operations, organisations, users};
 
 /// The API's routes and the document that describes them.
@@ -45,6 +45,8 @@ pub fn router(app: &App) -> Router {
             Error::refused(Code::MethodNotAllowed, "The path does not take this method.")
         })
         .layer(from_fn_with_state(app.clone(), middleware::finish_writes))
+        .layer(from_fn_with_state(app.clone(), meter::limit))
+        .layer(from_fn_with_state(app.clone(), client_address::resolve))
         .layer(CatchPanicLayer::custom(|_| {
             axum::response::IntoResponse::into_response(Error::Internal(anyhow::anyhow!(
                 "a handler panicked"

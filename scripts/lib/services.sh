@@ -55,6 +55,8 @@ missing_packages() {
     postgres_bin >/dev/null || echo postgresql
     command -v redis-server >/dev/null && command -v redis-cli >/dev/null || echo redis-server
     command -v openssl >/dev/null || echo openssl
+    command -v nginx >/dev/null || echo nginx-light
+    command -v systemd-analyze >/dev/null || echo systemd
 }
 
 # install_packages PACKAGE…: with apt-get where we may, otherwise says what to install and exits.

@@ -177,8 +177,8 @@ impl Activity {
             Self::SessionStarted { .. } => "SESSION_STARTED",
             Self::SessionEnded { .. } => SESSION_ENDED,
             Self::PasswordChanged { .. } => "PASSWORD_CHANGED",
-            Self::PlanUpgraded { .. } => "PLAN_UPGRADED",
-            Self::PlanDowngraded { .. } => "PLAN_DOWNGRADED",
+            Self::PlanUpgraded { .. } => PLAN_UPGRADED,
+            Self::PlanDowngraded { .. } => PLAN_DOWNGRADED,
             Self::BroadcastMessage { .. } => "BROADCAST_MESSAGE",
         }
     }
@@ -270,6 +270,8 @@ const USER_REMOVED: &str = "USER_REMOVED";
 /// The type under which a user's roles are found in the log.
 pub(crate) const USER_ROLE_CHANGED: &str = "USER_ROLE_CHANGED";
 const SESSION_ENDED: &str = "SESSION_ENDED";
+const PLAN_UPGRADED: &str = "PLAN_UPGRADED";
+const PLAN_DOWNGRADED: &str = "PLAN_DOWNGRADED";
 
 /// The payload of a [`USER_ROLE_CHANGED`].
 #[derive(Debug, Deserialize)]
@@ -305,6 +307,10 @@ fn access_effect(kind: &str, payload: &str) -> anyhow::Result<Option<AccessEffec
         changes: Changes,
     }
     #[derive(Deserialize)]
+    struct PlanChange {
+        to: String,
+    }
+    #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Ended {
         session_id: SessionId,
@@ -328,6 +334,11 @@ fn access_effect(kind: &str, payload: &str) -> anyhow::Result<Option<AccessEffec
             AccessEffect::UserRenamed { user: user_id, name: changes.name }
         }
         SESSION_ENDED => AccessEffect::SessionEnded { session: parse::<Ended>(kind, payload)?.session_id },
+        PLAN_UPGRADED | PLAN_DOWNGRADED => {
+            let plan = parse::<PlanChange>(kind, payload)?.to;
+            let plan = plan.try_into().with_context(|| format!("the payload of a {kind} in the log"))?;
+            AccessEffect::PlanChanged { plan }
+        }
         _ => return Ok(None),
     }))
 }

@@ -9,9 +9,6 @@ use tokio::sync::{mpsc, oneshot};
 use crate::error::{Code, Error, Result};
 use crate::types::Password;
 
-/// Hashes that may wait; a full queue is 503. At some 30 ms each, the last would wait for seconds.
-const MAX_WAITING: usize = 256;
-
 enum Job {
     Hash(Password, oneshot::Sender<anyhow::Result<String>>),
     Verify(Password, String, oneshot::Sender<anyhow::Result<bool>>),
@@ -26,9 +23,9 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    /// Starts a thread a core.
-    pub fn start() -> anyhow::Result<Self> {
-        let (jobs, queue) = mpsc::channel(MAX_WAITING);
+    /// Starts a thread a core. At most `max_waiting` hashes wait for one; where more would, it is 503.
+    pub fn start(max_waiting: usize) -> anyhow::Result<Self> {
+        let (jobs, queue) = mpsc::channel(max_waiting);
         let queue = std::sync::Arc::new(parking_lot::Mutex::new(queue));
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         for number in 0..threads {
@@ -99,7 +96,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_same_password_matches() {
-        let hasher = Hasher::start().unwrap();
+        let hasher = Hasher::start(1).unwrap();
         let stored = hasher.hash(password("correct horse")).await.unwrap();
         assert!(stored.starts_with("$argon2id$"));
         assert!(hasher.verify(password("correct horse"), Some(stored.clone())).await.unwrap());

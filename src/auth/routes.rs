@@ -15,7 +15,7 @@ use super::wire::{
 use crate::app::App;
 use crate::error::{Problems, Result};
 use crate::http::{
-    ClientInfo, Created, Member, NoContent, Page, PageParams, PageQuery, ValidJson, ValidQuery,
+    ClientInfo, Created, Member, Meter, NoContent, Page, PageParams, PageQuery, ValidJson, ValidQuery,
 };
 use crate::users::UserBody;
 
@@ -79,9 +79,10 @@ pub(crate) async fn login(
 pub(crate) async fn refresh_tokens(
     State(app): State<App>,
     client: ClientInfo,
+    meter: Meter,
     ValidJson(body): ValidJson<Refresh>,
 ) -> Result<Json<TokensBody>> {
-    let pair = refresh::refresh(&app, &client, &body.refresh_token).await?;
+    let pair = refresh::refresh(&app, &client, &meter, &body.refresh_token).await?;
     Ok(Json(pair.into()))
 }
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod healthcheck;
 mod migrate;
 mod openapi;
 mod seed;
@@ -36,6 +37,8 @@ enum Command {
     Seed,
     /// Print the OpenAPI document
     Openapi,
+    /// Ask the hub with these settings whether it is up; ends with 1 if it is not
+    Healthcheck,
 }
 
 /// The whole program: reads the settings, runs the command, and says on standard error why it failed. Here
@@ -71,6 +74,7 @@ impl Cli {
             Command::Migrate => migrate::run(&self.config).await,
             Command::Seed => seed::run(self.config).await,
             Command::Openapi => openapi::run(),
+            Command::Healthcheck => healthcheck::run(&self.config.server).await,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::parse;
+
 /// Bounds on requests and sockets. 0 is no limit. They count on each node by itself.
 #[derive(Debug, Clone, Args)]
 pub struct LimitsConfig {
@@ -58,4 +60,20 @@ pub struct LimitsConfig {
     /// Largest request body, in bytes; a larger one is answered with 413. 0 is no limit
     #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 262_144, global = true, help_heading = "Limits")]
     pub max_body_bytes: usize,
+
+    /// Levels of arrays and objects in each other that a JSON body may have, from 1 to 127
+    #[arg(long, env = "MAX_JSON_DEPTH", default_value_t = 64, value_parser = parse::depth, global = true,
+          help_heading = "Limits")]
+    pub max_json_depth: usize,
+
+    /// Activities that may wait to be stored, from 2048; one organisation may hold an eighth of them. Beyond,
+    /// the answer is 503
+    #[arg(long, env = "APPEND_QUEUE", default_value_t = 8192, value_parser = parse::append_queue, global = true,
+          help_heading = "Limits")]
+    pub append_queue: usize,
+
+    /// Passwords that may wait to be hashed, some 30 ms each, from 1; beyond, the answer is 503
+    #[arg(long, env = "PASSWORD_QUEUE", default_value_t = 256, value_parser = parse::password_queue,
+          global = true, help_heading = "Limits")]
+    pub password_queue: usize,
 }

@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, Uri};
 use ipnet::IpNet;
+
+use crate::http::json::MAX_DEPTH;
 
 /// A setting that is never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,11 +51,26 @@ pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn within(text: &str, bounds: RangeInclusive<usize>) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| bounds.contains(number));
+    number.ok_or_else(|| format!("must be a whole number from {} to {}", bounds.start(), bounds.end()))
+}
+
 pub(super) fn connections(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(connections @ 2..=1000) => Ok(connections),
-        _ => Err("must be a whole number from 2 to 1000".to_owned()),
-    }
+    within(text, 2..=1000)
+}
+
+pub(super) fn depth(text: &str) -> Result<usize, String> {
+    within(text, 1..=MAX_DEPTH)
+}
+
+/// So small that an eighth still takes the heaviest append, so large that it is no memory to speak of.
+pub(super) fn append_queue(text: &str) -> Result<usize, String> {
+    within(text, 2048..=1 << 20)
+}
+
+pub(super) fn password_queue(text: &str) -> Result<usize, String> {
+    within(text, 1..=1 << 16)
 }
 
 /// An address, which is a network of one, or a network such as 10.0.0.0/8.

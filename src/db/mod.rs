@@ -26,6 +26,7 @@ use crate::types::OrgId;
 pub use conn::{Conn, PgConn, SqliteConn};
 pub use error::DbError;
 pub use migrate::MigrationState;
+pub(crate) use postgres::unverified_tls;
 pub use scope::{CommitSink, Scope, Tx};
 pub use url::DatabaseUrl;
 

@@ -14,6 +14,7 @@ use futures_util::FutureExt as _;
 use tokio_postgres::error::SqlState;
 
 use self::tls::PostgresConfig;
+pub(crate) use self::tls::unverified as unverified_tls;
 use super::{DbError, PgConn};
 
 /// How long a caller waits for a connection: as long as a request may reasonably hang.

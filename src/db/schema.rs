@@ -10,6 +10,7 @@ diesel::table! {
         name -> Text,
         seats -> Nullable<BigInt>,
         rank -> BigInt,
+        requests_per_minute -> Nullable<BigInt>,
     }
 }
 

@@ -3,10 +3,8 @@
 //! An extractor authorises *and* loads. A handler that names none of [`Member`] and [`Admin`] cannot
 //! reach tenant rows, because it has no organisation to open a scope with.
 
-use std::net::SocketAddr;
-
 use anyhow::Context as _;
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -15,8 +13,10 @@ use axum::{Json, RequestPartsExt as _};
 use http_body_util::BodyExt as _;
 use serde::Serialize;
 
+use super::client_address::ClientAddress;
 use super::fields::{Fields, FromFields};
 use super::json;
+use super::meter::Meter;
 use crate::activity::Origin;
 use crate::app::App;
 use crate::error::{Code, Error, Result};
@@ -30,7 +30,7 @@ pub struct ValidJson<T>(pub T);
 impl<T: FromFields> FromRequest<App> for ValidJson<T> {
     type Rejection = Error;
 
-    async fn from_request(request: Request, _app: &App) -> Result<Self> {
+    async fn from_request(request: Request, app: &App) -> Result<Self> {
         if !is_json(request.headers()) {
             return Err(Error::refused(
                 Code::NotJson,
@@ -39,7 +39,7 @@ impl<T: FromFields> FromRequest<App> for ValidJson<T> {
         }
         // The middleware has it in memory and has bounded it.
         let body = request.into_body().collect().await.context("a body that was read before")?.to_bytes();
-        let value = json::parse(&body).map_err(|error| {
+        let value = json::parse(&body, app.config.limits.max_json_depth).map_err(|error| {
             Error::refused(Code::MalformedJson, format!("The body is not JSON: {error}."))
         })?;
         Fields::parse_json(value).map(Self)
@@ -90,7 +90,7 @@ where
 /// Where a request comes from.
 #[derive(Debug, Clone, Default)]
 pub struct ClientInfo {
-    /// The peer's address.
+    /// The client's address, as [`ClientAddress`] has it.
     pub ip: Option<String>,
     /// The user agent, cut to 512 characters.
     pub user_agent: Option<String>,
@@ -101,7 +101,7 @@ impl ClientInfo {
     pub fn of(parts: &Parts) -> Self {
         let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
         Self {
-            ip: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string()),
+            ip: parts.extensions.get::<ClientAddress>().map(|address| address.0.to_string()),
             user_agent: agent.map(|agent| agent.chars().take(512).collect()),
         }
     }
@@ -156,7 +156,17 @@ impl FromRequestParts<App> for Member {
             Error::refused(Code::TokenInvalid, "The access token is not valid or has expired: refresh it.")
         })?;
         super::log::record_caller(claims.org, claims.sub);
-        let admitted = app.hub.admit(claims.org, claims.sub, claims.sid).await?;
+        let meter = parts.extract_with_state::<Meter, App>(app).await?;
+        let admitted = match app.hub.admit(claims.org, claims.sub, claims.sid).await {
+            Ok(admitted) => admitted,
+            Err(denied) => {
+                if denied.code() == Code::SessionEnded {
+                    meter.count_stranger()?;
+                }
+                return Err(denied);
+            }
+        };
+        meter.count_member(claims.org, &admitted.plan).await?;
         Ok(Self {
             org: claims.org,
             user: claims.sub,
@@ -169,7 +179,7 @@ impl FromRequestParts<App> for Member {
 }
 
 /// A token from `Authorization: Bearer …` (RFC 6750).
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

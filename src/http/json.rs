@@ -7,10 +7,36 @@ use serde_json::Value;
 /// parsed anew at its place, past the bound on depth.
 const RAW_KEY: &str = "$serde_json::private::RawValue";
 
-/// Parses a document of at most 128 levels.
-pub fn parse(text: &[u8]) -> serde_json::Result<Value> {
+/// The most levels that can be allowed: `serde_json` itself stops after these.
+pub const MAX_DEPTH: usize = 127;
+
+/// Parses a document of at most `max_depth` levels of arrays and objects in each other.
+pub fn parse(text: &[u8], max_depth: usize) -> serde_json::Result<Value> {
+    if depth(text) > max_depth {
+        return Err(serde::de::Error::custom(format!("more than {max_depth} levels")));
+    }
     serde_json::from_slice::<Plain>(text)?;
     serde_json::from_slice(text)
+}
+
+/// How deep a document goes. Of what is no JSON it counts what looks like some.
+fn depth(text: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// A document without [`RAW_KEY`], walked through and thrown away.
@@ -80,24 +106,36 @@ mod tests {
 
     #[test]
     fn depth_is_bounded_however_it_is_written() {
-        assert!(parse("[".repeat(100_000).as_bytes()).is_err());
+        assert!(parse("[".repeat(100_000).as_bytes(), MAX_DEPTH).is_err());
         let inner = serde_json::to_string("[1]").unwrap();
         for key in [RAW_KEY, r"\u0024serde_json::private::RawValue"] {
             let text = format!(r#"{{"data":[{{"{key}":{inner}}}]}}"#);
-            assert!(parse(text.as_bytes()).is_err(), "{text}");
+            assert!(parse(text.as_bytes(), MAX_DEPTH).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_document_may_be_as_deep_as_is_said() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        for max in [1, 64, MAX_DEPTH] {
+            assert!(parse(nested(max).as_bytes(), max).is_ok(), "{max}");
+            assert!(parse(nested(max + 1).as_bytes(), max).is_err(), "{max}");
+        }
+        let text = br#"{"a":[{"b\"":"[[[[{{{{\\"}],"c":[{}],"d":-1.5e3}"#;
+        assert!(parse(text, 3).is_ok());
+        assert!(parse(text, 2).is_err());
     }
 
     #[test]
     fn numbers_and_order_are_kept_as_they_were_written() {
         let text = r#"{"b":1.50,"a":12345678901234567890123,"c":[-0.0,null,true,"x"]}"#;
-        assert_eq!(parse(text.as_bytes()).unwrap().to_string(), text);
+        assert_eq!(parse(text.as_bytes(), 2).unwrap().to_string(), text);
     }
 
     proptest! {
         #[test]
         fn anything_is_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..500)) {
-            drop(parse(&bytes));
+            drop(parse(&bytes, MAX_DEPTH));
         }
     }
 }

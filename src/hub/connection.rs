@@ -23,6 +23,7 @@ use super::ws::frame;
 use super::ws::reader::{Message, Reader};
 use crate::app::App;
 use crate::auth::Claims;
+use crate::limits::Pace;
 use crate::types::{ConnectionId, OrgId, Timestamp, UserId};
 
 /// Between two heartbeats. A peer that is silent for two is gone.
@@ -95,6 +96,8 @@ pub(super) struct Connection {
     heard_at: Instant,
     heartbeat_at: Instant,
     bad_frames: u8,
+    /// How fast it sends.
+    pace: Pace,
     closing: Closing,
     /// The peer has closed, or is gone.
     peer_done: bool,
@@ -140,6 +143,7 @@ impl Connection {
             // Ten thousand that came at once are not to be pinged at once.
             heartbeat_at: now + HEARTBEAT.mul_f64(0.5 + 0.5 * fraction(id)),
             bad_frames: 0,
+            pace: Pace::default(),
             closing: Closing::No,
             peer_done: false,
             app,
@@ -345,11 +349,22 @@ impl Connection {
     /// Takes what the client sent.
     pub(super) fn receive(&mut self, bytes: &[u8]) {
         let mut reader = std::mem::take(&mut self.reader);
-        let read = reader.feed(bytes, |message| self.on_message(message));
+        let read = reader.feed(bytes, |message| self.on_frame(message));
         self.reader = reader;
         if let Err(code) = read {
             self.close(code);
         }
+    }
+
+    /// Counts a frame, whatever is in it, and takes the message that it completes.
+    fn on_frame(&mut self, message: Option<Message>) -> Result<(), CloseCode> {
+        if let Some(rate) = self.app.hub.inner.frame_rate
+            && self.closing == Closing::No
+            && !self.pace.take(rate, self.app.clock.elapsed())
+        {
+            return Err(CloseCode::TooMany);
+        }
+        message.map_or(Ok(()), |message| self.on_message(message))
     }
 
     fn on_message(&mut self, message: Message) -> Result<(), CloseCode> {
@@ -409,7 +424,7 @@ impl Connection {
                 let detail = "The token is not valid, not this user's, or its session has ended.";
                 self.slots.error = encode(&ServerFrame::error(ErrorCode::TokenInvalid, detail));
             }
-            Err(Denied::Stale) => {
+            Err(Denied::Stale | Denied::TooManySockets(_)) => {
                 let detail = "This node cannot tell now who may enter. Try again shortly.";
                 self.slots.error = encode(&ServerFrame::error(ErrorCode::AccessUnknown, detail));
             }
@@ -456,8 +471,8 @@ pub(super) async fn refuse(mut stream: TcpStream, code: CloseCode) {
         loop {
             let length = stream.read(&mut buffer).await?;
             let said = reader.feed(buffer.get(..length).unwrap_or_default(), |message| match message {
-                Message::Close => Err(CloseCode::Normal),
-                Message::Text(_) | Message::Binary | Message::Ping(_) | Message::Pong => Ok(()),
+                Some(Message::Close) => Err(CloseCode::Normal),
+                Some(Message::Text(_) | Message::Binary | Message::Ping(_) | Message::Pong) | None => Ok(()),
             });
             if length == 0 || said.is_err() {
                 return io::Result::Ok(());

@@ -24,13 +24,14 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::core::{Admitted, Denied, Join, Joined};
+use self::core::{Admitted, Denied, Join, Joined, SocketLimits, SocketsOf};
 use self::metrics::HubMetrics;
 use self::room::{Room, State};
 use crate::activity;
 use crate::config::Config;
 use crate::db::{CommitSink, Db};
 use crate::error::{Code, Error, Result};
+use crate::limits::{FrameRate, Limit};
 use crate::types::{Clock, LogEntry, OrgId, SessionId, Timestamp, UserId};
 
 pub use socket::routes;
@@ -57,6 +58,8 @@ struct Inner {
     metrics: HubMetrics,
     access_lifetime: Duration,
     slow_socket: Duration,
+    sockets: SocketLimits,
+    frame_rate: Option<FrameRate>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -78,6 +81,11 @@ impl Hub {
             metrics: HubMetrics::new(),
             access_lifetime: config.auth.access_lifetime,
             slow_socket: config.hub.slow_socket_seconds,
+            sockets: SocketLimits {
+                per_user: bound(config.limits.max_sockets_per_user),
+                per_organisation: bound(config.limits.max_sockets_per_organisation),
+            },
+            frame_rate: FrameRate::per_minute(config.limits.frames_per_minute),
             tasks: tasks.clone(),
             stop,
         });
@@ -98,7 +106,8 @@ impl Hub {
                 Code::SessionEnded,
                 "The session has ended, or its user was removed. Sign in again.",
             )),
-            Err(Denied::Stale) => Err(Error::refused(
+            // That there are many sockets keeps nobody from asking for something else.
+            Err(Denied::Stale | Denied::TooManySockets(_)) => Err(Error::refused(
                 Code::AccessUnknown,
                 "This node cannot tell now who may enter. Try again shortly.",
             )),
@@ -116,6 +125,20 @@ impl Hub {
     /// How many sockets are open.
     pub fn sockets(&self) -> usize {
         self.inner.rooms.read().values().map(|room| room.core.lock().len()).sum()
+    }
+}
+
+/// A bound of the settings, where 0 is none.
+fn bound(limit: u32) -> Option<usize> {
+    usize::try_from(limit).ok().filter(|limit| *limit > 0)
+}
+
+impl From<SocketsOf> for Limit {
+    fn from(sockets: SocketsOf) -> Self {
+        match sockets {
+            SocketsOf::User => Self::UserSockets,
+            SocketsOf::Organisation => Self::OrganisationSockets,
+        }
     }
 }
 
@@ -142,7 +165,7 @@ impl Inner {
         }
         let mut rooms = self.rooms.write();
         let room = rooms.entry(org).or_insert_with(|| {
-            let room = Room::new(org);
+            let room = Room::new(org, self.sockets);
             let (task, hub) = (Arc::clone(&room), Arc::clone(self));
             self.tasks.spawn(async move {
                 let stop = hub.stop.clone();

@@ -30,6 +30,8 @@ pub enum CloseCode {
     Removed,
     /// Too slow. Come back at once.
     TooSlow,
+    /// Too many sockets, or too many frames. Back off.
+    TooMany,
     /// The store is not available. Back off.
     Unavailable,
 }
@@ -49,6 +51,7 @@ impl CloseCode {
             Self::Unauthorized => 4401,
             Self::Removed => 4403,
             Self::TooSlow => 4408,
+            Self::TooMany => 4429,
             Self::Unavailable => 4503,
         }
     }
@@ -67,6 +70,7 @@ impl CloseCode {
             Self::Unauthorized => "token missing, invalid or expired, or session ended",
             Self::Removed => "removed from the organisation",
             Self::TooSlow => "too slow",
+            Self::TooMany => "too many sockets or frames",
             Self::Unavailable => "store not available",
         }
     }

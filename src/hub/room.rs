@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::Inner;
-use super::core::{self, ConnectionKey, Core, Diverged, Entry, Mark, Sweep, Turn, Wake, Work};
+use super::core::{self, ConnectionKey, Core, Diverged, Entry, Mark, SocketLimits, Sweep, Turn, Wake, Work};
 use super::load;
 use super::protocol::CloseCode;
 use crate::activity::{self, Head};
@@ -51,10 +51,10 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn new(org: OrgId) -> Arc<Self> {
+    pub(super) fn new(org: OrgId, sockets: SocketLimits) -> Arc<Self> {
         Arc::new(Self {
             org,
-            core: Mutex::new(Core::new(MAX_ROOM_BYTES)),
+            core: Mutex::new(Core::new(MAX_ROOM_BYTES, sockets)),
             state: watch::Sender::new(State::Opening),
             work: Notify::new(),
             used_at: Mutex::new(Instant::now()),

@@ -21,6 +21,7 @@ use super::ws::upgrade;
 use crate::app::App;
 use crate::auth::Claims;
 use crate::error::{Code, Error, Result};
+use crate::limits::Limit;
 use crate::types::{ConnectionId, EpochId, Seq};
 
 /// The socket's route.
@@ -139,6 +140,10 @@ async fn admit(app: &App, wish: Result<Wish, CloseCode>) -> Result<Admitted, Clo
         Err(Denied::UserUnknown) => Err(CloseCode::Removed),
         Err(Denied::SessionEnded) => Err(CloseCode::Unauthorized),
         Err(Denied::Stale) => Err(CloseCode::Unavailable),
+        Err(Denied::TooManySockets(of)) => {
+            Limit::from(of).count_refusal();
+            Err(CloseCode::TooMany)
+        }
     }
 }
 

@@ -25,6 +25,8 @@ metrics! {
     counter HTTP_REQUESTS = "roomcast_http_requests_total", "Requests answered, by method, route and status.";
     histogram HTTP_SECONDS = "roomcast_http_request_seconds", "Seconds to answer a request, by method and route.";
     counter REJECTIONS = "roomcast_rejections_total", "Requests refused or failed, by code.";
+    counter LIMITED = "roomcast_limited_total", "Requests, frames and sockets refused by a limit, by which.";
+    gauge LIMIT_KEYS = "roomcast_limit_keys", "Callers that a limiter remembers, by limit.";
     histogram COMMIT_BATCH_SIZE = "roomcast_commit_batch_size", "Activities committed at once by the group-commit writer.";
     histogram COMMIT_SECONDS = "roomcast_commit_seconds", "Seconds that a batch of the group-commit writer took.";
     counter COMMITS = "roomcast_commits_total", "Batches that the group-commit writer committed.";
@@ -93,4 +95,9 @@ pub fn http_request(method: &Method, route: &str, status: u16, elapsed: Duration
 /// Counts a request that was refused or failed.
 pub fn rejected(code: &'static str) {
     counter!(REJECTIONS, "code" => code).increment(1);
+}
+
+/// Counts what a limit refused.
+pub fn limited(limit: &'static str) {
+    counter!(LIMITED, "limit" => limit).increment(1);
 }

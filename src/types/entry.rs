@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ActivityId, Audience, OrgId, Role, Seq, SessionId, Timestamp, UserId};
+use super::{ActivityId, Audience, OrgId, PlanCode, Role, Seq, SessionId, Timestamp, UserId};
 
 /// A person or thing by id and by its name as of then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -59,6 +59,11 @@ pub enum AccessEffect {
     SessionEnded {
         /// Which.
         session: SessionId,
+    },
+    /// The organisation's plan from here on, and with it how much it may ask for.
+    PlanChanged {
+        /// The new plan.
+        plan: PlanCode,
     },
 }
 

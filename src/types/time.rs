@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use diesel::backend::Backend;
@@ -108,9 +108,16 @@ impl FromSql<Moment, Sqlite> for Timestamp {
 }
 
 /// Where the application takes its time from. Clones share one offset, which tests move.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Clock {
+    started: Instant,
     offset_ms: Arc<AtomicI64>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { started: Instant::now(), offset_ms: Arc::default() }
+    }
 }
 
 impl Clock {
@@ -119,6 +126,13 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         let offset = TimeDelta::milliseconds(self.offset_ms.load(Ordering::Relaxed));
         Timestamp((Utc::now() + offset).timestamp_millis())
+    }
+
+    /// How long ago the clock was made. Unlike [`now`](Self::now) it never goes back, whatever is done to
+    /// the system's clock.
+    pub fn elapsed(&self) -> Duration {
+        let offset = self.offset_ms.load(Ordering::Relaxed);
+        self.started.elapsed() + Duration::from_millis(u64::try_from(offset).unwrap_or(0))
     }
 
     /// Moves this clock and its clones forward, as if `duration` had passed.
@@ -144,5 +158,6 @@ mod tests {
         let before = clock.now();
         clock.clone().advance(Duration::from_hours(1));
         assert!(clock.now().since(before) >= Duration::from_hours(1));
+        assert!(clock.elapsed() >= Duration::from_hours(1));
     }
 }

@@ -6,10 +6,13 @@
 
 mod activity;
 mod db;
+mod deploy;
 mod documents;
 mod harness;
+mod healthcheck;
 mod hostile;
 mod hub;
+mod limits;
 mod races;
 mod routes;
 mod secrets;

@@ -78,7 +78,9 @@ async fn append_one_by_one(db: &Db, org: OrgId, items: &[Waiting]) -> Vec<Result
             // Of the rest it is known that nothing happened.
             away = Some(match error {
                 Error::Database(_) => unreachable(error),
-                Error::Refused { .. } | Error::Invalid(_) | Error::Internal(_) => repeat(error),
+                Error::Refused { .. } | Error::Invalid(_) | Error::Limited(_) | Error::Internal(_) => {
+                    repeat(error)
+                }
             });
         }
         answers.push(answer);
@@ -203,6 +205,7 @@ fn is_of_the_rows(error: &Error) -> bool {
         // The database is away, or the organisation has no log.
         Error::Database(DbError::Unreachable(_) | DbError::OutcomeUnknown(_))
         | Error::Refused { .. }
-        | Error::Invalid(_) => false,
+        | Error::Invalid(_)
+        | Error::Limited(_) => false,
     }
 }

@@ -136,7 +136,7 @@ pub(super) fn observe(rows: usize, started: Instant) {
 pub(super) fn is_unavailable(error: &Error) -> bool {
     match error {
         Error::Database(error) => error.is_unavailable(),
-        Error::Refused { .. } | Error::Invalid(_) | Error::Internal(_) => false,
+        Error::Refused { .. } | Error::Invalid(_) | Error::Limited(_) | Error::Internal(_) => false,
     }
 }
 
@@ -145,6 +145,7 @@ pub(super) fn repeat(error: &Error) -> Error {
     match error {
         Error::Refused { code, detail } => Error::refused(*code, detail.clone()),
         Error::Invalid(fields) => Error::Invalid(fields.clone()),
+        Error::Limited(refusal) => Error::Limited(*refusal),
         Error::Database(DbError::OutcomeUnknown(_)) => unknown(error),
         Error::Database(_) if is_unavailable(error) => unreachable(error),
         Error::Database(_) | Error::Internal(_) => anyhow!("{error:#}").into(),

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::commit::Entries;
-use self::queue::{BatchLimits, CAPACITY, Queues, SHARE, Waiting};
+use self::queue::{BatchLimits, Queues, Waiting};
 use super::{Activity, Origin};
 use crate::db::{Db, Engine};
 use crate::error::Result;
@@ -57,28 +57,28 @@ struct Shared {
 }
 
 impl Writer {
-    /// How many ordinary appends may be held for all organisations together. Large ones count more.
-    pub const CAPACITY: usize = CAPACITY;
-
-    /// How many of them one organisation may hold.
-    pub const SHARE: usize = SHARE;
-
-    /// Starts the writer's task, which runs on `tasks` as do those that it starts. When `stop` is
-    /// cancelled it lets nothing more in, appends what is queued, and ends.
-    pub fn start(db: Db, tasks: &TaskTracker, stop: CancellationToken) -> Self {
+    /// Starts the writer's task, which runs on `tasks` as do those that it starts. It holds `capacity` ordinary
+    /// appends, large ones count more; one organisation may hold an eighth of that. When `stop` is cancelled
+    /// it lets nothing more in, appends what is queued, and ends.
+    pub fn start(db: Db, capacity: usize, tasks: &TaskTracker, stop: CancellationToken) -> Self {
         let limits = match db.engine() {
             Engine::Postgres => POSTGRES_LIMITS,
             Engine::Sqlite => SQLITE_LIMITS,
         };
         let shared = Arc::new(Shared {
             db,
-            queues: Mutex::default(),
+            queues: Mutex::new(Queues::new(capacity)),
             work: Notify::new(),
             alone: Semaphore::new(ALONE_AT_ONCE),
             tasks: tasks.clone(),
         });
         tasks.spawn(run(Arc::clone(&shared), limits, stop));
         Self { shared }
+    }
+
+    /// How many ordinary appends one organisation may hold.
+    pub fn share(&self) -> usize {
+        self.shared.queues.lock().share()
     }
 
     /// Appends an activity that comes with no other change. Returns once it is committed.

@@ -10,17 +10,15 @@ use crate::activity::{Activity, Origin};
 use crate::error::{Code, Error, Result};
 use crate::types::{ActivityId, Audience, LogEntry, OrgId};
 
-/// How much may be held in all, in weights. An ordinary append weighs 1, so it is a number of appends.
-pub(super) const CAPACITY: usize = 8192;
-
-/// How much one organisation may hold of it.
-pub(super) const SHARE: usize = CAPACITY / 8;
+/// Organisations whose shares make up the whole.
+const SHARES: usize = 8;
 
 /// An append weighs one more for each of these; twenty ordinary ones fit into it.
 const BYTES_OF_WEIGHT: usize = 4096;
 
-/// The most that one append can weigh, so that every append fits into a share.
-const MAX_WEIGHT: usize = SHARE / 4;
+/// The most that one append can weigh, so that every append fits into a share of the smallest queue that
+/// may be set.
+const MAX_WEIGHT: usize = 256;
 
 /// What the first row of an organisation costs a transaction besides its own weight: a head to lock and
 /// to move, and other pages to write to.
@@ -150,8 +148,9 @@ pub(super) struct Taken {
 
 /// The queues. An organisation of which something was taken gives nothing more until that is released,
 /// so its order holds; what was taken counts as held until then.
-#[derive(Default)]
 pub(super) struct Queues {
+    /// How much may be held in all, in weights. An ordinary append weighs 1, so it is a number of appends.
+    capacity: usize,
     by_org: HashMap<OrgId, OrgQueue>,
     /// The organisations that have something to give, each once, in the order of their turns.
     turns: VecDeque<OrgId>,
@@ -168,6 +167,16 @@ struct OrgQueue {
 }
 
 impl Queues {
+    pub(super) fn new(capacity: usize) -> Self {
+        let (by_org, turns) = (HashMap::new(), VecDeque::new());
+        Self { capacity, by_org, turns, weight: 0, waiting: 0, closed: false }
+    }
+
+    /// How much one organisation may hold.
+    pub(super) fn share(&self) -> usize {
+        self.capacity / SHARES
+    }
+
     /// Lets an append in at the end of its organisation's queue.
     pub(super) fn push(&mut self, waiting: Waiting) -> Result<(), Rejection> {
         let org = waiting.origin.org;
@@ -175,10 +184,10 @@ impl Queues {
         if self.closed {
             return Err(Rejection::Draining);
         }
-        if held + waiting.weight > SHARE {
+        if held + waiting.weight > self.share() {
             return Err(Rejection::OverShare);
         }
-        if self.weight + waiting.weight > CAPACITY {
+        if self.weight + waiting.weight > self.capacity {
             return Err(Rejection::Full);
         }
         let queue = self.by_org.entry(org).or_default();
@@ -273,6 +282,7 @@ mod tests {
     use super::*;
     use crate::types::{Message, Timestamp, UserId};
 
+    const CAPACITY: usize = 8192;
     const LIMITS: BatchLimits = BatchLimits { rows: 256, weight: 512 };
 
     fn broadcast(org: OrgId, data_bytes: usize, audience: Audience) -> Waiting {
@@ -297,7 +307,7 @@ mod tests {
     #[test]
     fn turns_are_fair_and_orders_hold() {
         let (busy, calm) = (OrgId::new(), OrgId::new());
-        let mut queues = Queues::default();
+        let mut queues = Queues::new(CAPACITY);
         let pushed: Vec<ActivityId> = (0..600)
             .map(|_| {
                 let item = small(busy);
@@ -326,7 +336,7 @@ mod tests {
 
     #[test]
     fn organisations_that_a_batch_did_not_reach_come_first_in_the_next() {
-        let mut queues = Queues::default();
+        let mut queues = Queues::new(CAPACITY);
         let orgs: Vec<OrgId> = (0..200).map(|_| OrgId::new()).collect();
         for _ in 0..2 {
             for org in &orgs {
@@ -344,10 +354,10 @@ mod tests {
 
     #[test]
     fn an_organisation_may_hold_its_share_and_all_together_the_whole() {
-        let mut queues = Queues::default();
+        let mut queues = Queues::new(CAPACITY);
         let orgs: Vec<OrgId> = (0..8).map(|_| OrgId::new()).collect();
         for org in &orgs {
-            for _ in 0..SHARE {
+            for _ in 0..CAPACITY / SHARES {
                 queues.push(small(*org)).unwrap();
             }
             assert_eq!(queues.push(small(*org)).unwrap_err(), Rejection::OverShare);
@@ -372,7 +382,7 @@ mod tests {
         let heavy = || broadcast(org, 0, Audience::Users(many.clone().into()));
         assert_eq!(heavy().weight, MAX_WEIGHT);
 
-        let mut queues = Queues::default();
+        let mut queues = Queues::new(CAPACITY);
         for _ in 0..4 {
             queues.push(heavy()).unwrap();
         }
@@ -386,7 +396,7 @@ mod tests {
     #[test]
     fn closed_queues_give_what_they_have() {
         let org = OrgId::new();
-        let mut queues = Queues::default();
+        let mut queues = Queues::new(CAPACITY);
         queues.push(small(org)).unwrap();
         assert!(!queues.is_drained());
         queues.close();

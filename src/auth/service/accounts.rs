@@ -23,12 +23,27 @@ pub(crate) async fn find_password_version(app: &App, id: AccountId) -> Result<Op
     read!(app.db.central(), |conn| Ok(queries::find_password_version(conn, id).await?))
 }
 
-/// The account, if it exists and the password is its own; else `credentials_invalid`, which takes as long
-/// where there is no account.
-pub(crate) async fn authenticate(app: &App, account: Option<Account>, password: Password) -> Result<Account> {
+/// The account with this email, if it exists and the password is its own; else `credentials_invalid`,
+/// which takes as long where there is no account, or `rate_limited` where too many were tried.
+pub(crate) async fn authenticate(
+    app: &App,
+    email: &Email,
+    account: Option<Account>,
+    password: Password,
+) -> Result<Account> {
+    // Before the hash: guesses that come together do not slip by, and a refused one costs nothing.
+    let attempt = app.limits.begin_attempt(email)?;
     let stored = account.as_ref().map(|account| account.password_hash.clone());
-    let own = app.hasher.verify(password, stored).await?;
-    account.filter(|_| own).ok_or_else(credentials_invalid)
+    let own = match app.hasher.verify(password, stored).await {
+        Ok(own) => own,
+        Err(error) => {
+            attempt.was_not_made();
+            return Err(error);
+        }
+    };
+    let account = account.filter(|_| own).ok_or_else(credentials_invalid)?;
+    attempt.was_right();
+    Ok(account)
 }
 
 /// Makes an account; `None` where another request has just made one with this email.
@@ -63,7 +78,7 @@ pub(crate) async fn authenticate_or_create(
     } else {
         existing
     };
-    let account = authenticate(app, existing, password.as_password().clone()).await?;
+    let account = authenticate(app, email, existing, password.as_password().clone()).await?;
     Ok((account, false))
 }
 

@@ -52,7 +52,7 @@ pub(crate) async fn update(app: &App, member: &Member, update: UpdateMe) -> Resu
 async fn change_password(app: &App, member: &Member, change: PasswordChange) -> Result<(Account, i64)> {
     let id = users::service::find_caller(app, member).await?.account_id;
     let account = accounts::find(app, id).await?.ok_or_else(session_ended)?;
-    let account = accounts::authenticate(app, Some(account), change.current).await?;
+    let account = accounts::authenticate(app, &account.email.clone(), Some(account), change.current).await?;
     let version = accounts::change_password(app, &account, change.new).await?;
     Ok((account, version))
 }

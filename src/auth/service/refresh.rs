@@ -11,15 +11,25 @@ use crate::auth::queries::sessions::Rotation;
 use crate::auth::refresh_token::RefreshToken;
 use crate::db::Tx;
 use crate::error::{Code, Error, Result};
-use crate::http::ClientInfo;
+use crate::http::{ClientInfo, Meter};
 use crate::types::{Timestamp, UserId};
 use crate::users::{self, User};
 use crate::{read, transaction};
 
 /// A new pair of tokens for a refresh token. Fails with `refresh_token_invalid`, `refresh_token_reused`
 /// (the session has then ended) or `session_ended`.
-pub(crate) async fn refresh(app: &App, client: &ClientInfo, token: &OpaqueToken) -> Result<TokenPair> {
-    let token = RefreshToken::parse(&app.refresh_key, token).ok_or_else(invalid)?;
+pub(crate) async fn refresh(
+    app: &App,
+    client: &ClientInfo,
+    meter: &Meter,
+    token: &OpaqueToken,
+) -> Result<TokenPair> {
+    let Some(token) = RefreshToken::parse(&app.refresh_key, token) else {
+        meter.count_address()?;
+        return Err(invalid());
+    };
+    // By session, so that an office behind one address can come back after an outage.
+    meter.count_session(token.session)?;
     let session =
         read!(app.db.org(token.org), |conn| Ok(queries::find(conn, token.org, token.session).await?))?;
     let session = session.ok_or_else(session_ended)?;

@@ -59,7 +59,7 @@ async fn found(app: &App, client: &ClientInfo, account: &Account, new: Register)
 /// `credentials_invalid` or `no_membership`.
 pub(crate) async fn log_in(app: &App, client: &ClientInfo, login: Login) -> Result<SignedIn> {
     let account = accounts::find_by_email(app, &login.email).await?;
-    let account = accounts::authenticate(app, account, login.password).await?;
+    let account = accounts::authenticate(app, &login.email, account, login.password).await?;
     let orgs = match &login.organisation {
         Some(organisation) => {
             let found = memberships::find(app, account.id, organisation.as_str()).await?;

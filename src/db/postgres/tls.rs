@@ -109,6 +109,11 @@ fn split_tls_options(url: &str) -> (String, Option<String>, Option<String>) {
     (plain, sslmode, root_cert)
 }
 
+/// TLS that encrypts without checking who answers: for a peer that is known by its address.
+pub(crate) fn unverified() -> anyhow::Result<ClientConfig> {
+    client_config(Verify::Nothing, None)
+}
+
 fn client_config(verify: Verify, root_cert: Option<&str>) -> anyhow::Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))

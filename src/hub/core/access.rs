@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::types::{AccessEffect, Role, Seq, SessionId, Timestamp, UserId};
+use crate::types::{AccessEffect, PlanCode, Role, Seq, SessionId, Timestamp, UserId};
 
 /// Somebody who may enter, as they are now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Admitted {
     pub role: Role,
     /// Their name.
     pub name: String,
+    /// The organisation's plan.
+    pub plan: PlanCode,
 }
 
 /// Why somebody may not enter.
@@ -22,11 +24,24 @@ pub enum Denied {
     SessionEnded,
     /// The view is too old to tell.
     Stale,
+    /// There are as many sockets already as there may be.
+    TooManySockets(SocketsOf),
+}
+
+/// Whose sockets are bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SocketsOf {
+    /// One user's.
+    User,
+    /// The whole organisation's.
+    Organisation,
 }
 
 /// What the view is loaded from: one snapshot of a tenant store.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct AccessSnapshot {
+    /// The organisation's plan.
+    pub plan: PlanCode,
     /// Every user, with name and present role.
     pub users: Vec<(UserId, String, Role)>,
     /// Every change of a role that the log holds, in its order: whose, where, from which, to which.
@@ -59,9 +74,10 @@ struct User {
     roles: Roles,
 }
 
-/// Who may enter an organisation. Advanced by the room's cursor, entry by entry.
-#[derive(Debug, Default)]
+/// Who may enter an organisation, and on which plan it is. Advanced by the room's cursor, entry by entry.
+#[derive(Debug)]
 pub(super) struct AccessView {
+    plan: PlanCode,
     users: HashMap<UserId, User>,
     ended: HashMap<SessionId, Timestamp>,
 }
@@ -72,7 +88,11 @@ impl AccessView {
             .users
             .into_iter()
             .map(|(id, name, role)| (id, User { name, roles: Roles { first: role, changes: Vec::new() } }));
-        let mut view = Self { users: users.collect(), ended: snapshot.ended_sessions.into_iter().collect() };
+        let mut view = Self {
+            plan: snapshot.plan,
+            users: users.collect(),
+            ended: snapshot.ended_sessions.into_iter().collect(),
+        };
         for (id, seq, from, to) in snapshot.role_changes {
             if let Some(user) = view.users.get_mut(&id) {
                 if user.roles.changes.is_empty() {
@@ -107,6 +127,7 @@ impl AccessView {
             AccessEffect::SessionEnded { session } => {
                 self.ended.insert(*session, at);
             }
+            AccessEffect::PlanChanged { plan } => self.plan.clone_from(plan),
         }
     }
 
@@ -116,7 +137,7 @@ impl AccessView {
         if self.ended.contains_key(&session) {
             return Err(Denied::SessionEnded);
         }
-        Ok(Admitted { role: user.roles.now(), name: user.name.clone() })
+        Ok(Admitted { role: user.roles.now(), name: user.name.clone(), plan: self.plan.clone() })
     }
 
     /// The role under which `user` sees the entry at `seq`: what it was there, unless it is less by now.

@@ -37,15 +37,29 @@ pub(super) struct Connections<W> {
     by_user: HashMap<UserId, Vec<ConnectionKey>>,
     /// Those of the users above who are admins now.
     admins: HashSet<UserId>,
+    /// How many are being closed, and only have to say so to their peers.
+    closing: usize,
 }
 
 impl<W: Wake> Connections<W> {
     pub(super) fn new() -> Self {
-        Self { all: Slab::new(), by_user: HashMap::new(), admins: HashSet::new() }
+        Self { all: Slab::new(), by_user: HashMap::new(), admins: HashSet::new(), closing: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    /// How many stay.
+    pub(super) fn staying(&self) -> usize {
+        self.all.len() - self.closing
+    }
+
+    /// How many of this user stay.
+    pub(super) fn staying_of(&self, user: UserId) -> usize {
+        let keys = self.by_user.get(&user).into_iter().flatten();
+        let connections = keys.filter_map(|key| self.all.get(key.0));
+        connections.filter(|connection| connection.closing.is_none()).count()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -64,6 +78,7 @@ impl<W: Wake> Connections<W> {
         let Some(connection) = self.all.try_remove(key.0) else {
             return;
         };
+        self.closing -= usize::from(connection.closing.is_some());
         if let Some(keys) = self.by_user.get_mut(&connection.user) {
             keys.retain(|other| *other != key);
             if keys.is_empty() {
@@ -106,11 +121,14 @@ impl<W: Wake> Connections<W> {
 
     /// Marks connections as to be closed, and wakes them so that they do. The first reason stands.
     pub(super) fn close(&mut self, code: CloseCode, which: impl Fn(&Connection<W>) -> bool) {
+        let mut closed = 0;
         self.for_each(|connection| {
             if which(connection) && connection.closing.is_none() {
                 connection.closing = Some(code);
                 connection.waker.wake();
+                closed += 1;
             }
         });
+        self.closing += closed;
     }
 }

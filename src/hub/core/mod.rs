@@ -16,11 +16,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use access::{AccessSnapshot, Admitted, Denied};
+pub use access::{AccessSnapshot, Admitted, Denied, SocketsOf};
 pub use cache::BlockNumber;
 pub use connections::ConnectionKey;
 pub use entry::Entry;
-pub use types::{Diverged, GapReason, Join, Joined, Mark, Opening, ResumeGap, Sweep, Turn, Wake, Work};
+pub use types::{
+    Diverged, GapReason, Join, Joined, Mark, Opening, ResumeGap, SocketLimits, Sweep, Turn, Wake, Work,
+};
 
 use access::AccessView;
 use cache::Cache;
@@ -58,6 +60,7 @@ pub struct Core<W> {
     pending: BTreeMap<Seq, Arc<Entry>>,
     connections: Connections<W>,
     max_bytes: usize,
+    sockets: SocketLimits,
     ended: Option<Ended>,
 }
 
@@ -95,9 +98,10 @@ struct Open {
 
 impl<W: Wake> Core<W> {
     /// A room that is not open yet. What is offered meanwhile is kept and merged. It remembers at most
-    /// some `max_bytes` of its log.
-    pub fn new(max_bytes: usize) -> Self {
-        Self { open: None, pending: BTreeMap::new(), connections: Connections::new(), max_bytes, ended: None }
+    /// some `max_bytes` of its log, and has no more `sockets` than these.
+    pub fn new(max_bytes: usize, sockets: SocketLimits) -> Self {
+        let (pending, connections) = (BTreeMap::new(), Connections::new());
+        Self { open: None, pending, connections, max_bytes, sockets, ended: None }
     }
 
     /// Opens the room at the head of its log, read after the room began to be offered what is committed.
@@ -361,10 +365,23 @@ impl<W: Wake> Core<W> {
         open.access.check(user, session)
     }
 
+    /// Refuses one more socket than may be. Those that are being closed do not count.
+    fn require_place(&self, user: UserId) -> Result<(), Denied> {
+        let SocketLimits { per_user, per_organisation } = self.sockets;
+        if per_user.is_some_and(|limit| self.connections.staying_of(user) >= limit) {
+            return Err(Denied::TooManySockets(SocketsOf::User));
+        }
+        if per_organisation.is_some_and(|limit| self.connections.staying() >= limit) {
+            return Err(Denied::TooManySockets(SocketsOf::Organisation));
+        }
+        Ok(())
+    }
+
     /// Adds a connection, then checks whether it may be there: nothing that ends its access can fall
-    /// between the two.
+    /// between the two, nor can others take more places than there are.
     pub fn join(&mut self, join: &Join, waker: W, now: Instant) -> Result<Joined, Denied> {
         let admitted = self.check(join.user, join.session, now)?;
+        self.require_place(join.user)?;
         let Some(open) = &mut self.open else {
             return Err(Denied::Stale);
         };
@@ -538,6 +555,8 @@ fn apply_to_connections<W: Wake>(connections: &mut Connections<W>, effect: &Acce
             connections.close(CloseCode::Unauthorized, |connection| connection.session == *session);
         }
         AccessEffect::RoleChanged { user, role } => connections.set_role(*user, *role),
-        AccessEffect::UserJoined { .. } | AccessEffect::UserRenamed { .. } => {}
+        AccessEffect::UserJoined { .. }
+        | AccessEffect::UserRenamed { .. }
+        | AccessEffect::PlanChanged { .. } => {}
     }
 }

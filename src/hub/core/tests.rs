@@ -88,7 +88,7 @@ impl World {
     fn new(history: usize) -> Self {
         let mut world = Self {
             // So little that blocks and ring are evicted all the time.
-            core: Core::new(4096),
+            core: Core::new(4096, SocketLimits::default()),
             org: OrgId::new(),
             epoch: EpochId::new(),
             users: (0..USERS).map(|_| UserId::new()).collect(),
@@ -157,7 +157,9 @@ impl World {
 
     /// What a store holds about access now, folded from the log without the code under test.
     fn access(&self) -> AccessSnapshot {
-        let mut snapshot = AccessSnapshot::default();
+        let plan = "FREE".to_owned().try_into().unwrap();
+        let (users, role_changes, ended_sessions) = (Vec::new(), Vec::new(), Vec::new());
+        let mut snapshot = AccessSnapshot { plan, users, role_changes, ended_sessions };
         for user in &self.users {
             if let Some(role) = self.role(*user, self.head_seq()) {
                 snapshot.users.push((*user, String::new(), role));
@@ -282,7 +284,7 @@ impl World {
             Err(denied) => match denied {
                 Denied::UserUnknown => assert_eq!(known, None),
                 Denied::SessionEnded => assert!(self.session_ended(session, cursor)),
-                Denied::Stale => panic!("the room is fresh"),
+                Denied::Stale | Denied::TooManySockets(_) => panic!("the room is fresh and has no limits"),
             },
             Ok(joined) => {
                 assert_eq!(Some(joined.role), known);
@@ -567,4 +569,32 @@ fn a_replaced_log_is_given_another_epoch_before_anybody_comes_back() {
     assert_eq!(world.core.work(), Some(Work::RenewEpoch(world.epoch)));
     let (user, session) = (world.users[1], world.sessions[1][0]);
     assert_eq!(world.core.check(user, session, world.now), Err(Denied::Stale));
+}
+
+#[test]
+fn sockets_that_are_being_closed_take_no_place() {
+    let mut world = World::new(0);
+    world.core.sockets = SocketLimits { per_user: Some(2), per_organisation: Some(3) };
+    let (ana, bo, cy) = (world.users[1], world.users[2], world.users[3]);
+    let (sessions, now) = (world.sessions.clone(), world.now);
+    let join = |world: &mut World, user: UserId, session: SessionId| {
+        let join = Join { user, session, after: None, epoch: None };
+        world.core.join(&join, Flag::default(), now).map(|joined| joined.key)
+    };
+    let first = join(&mut world, ana, sessions[1][0]).unwrap();
+    join(&mut world, ana, sessions[1][1]).unwrap();
+    let too_many = |sockets| Err(Denied::TooManySockets(sockets));
+    assert_eq!(join(&mut world, ana, sessions[1][1]), too_many(SocketsOf::User));
+    join(&mut world, bo, sessions[2][0]).unwrap();
+    assert_eq!(join(&mut world, cy, sessions[3][0]), too_many(SocketsOf::Organisation));
+
+    let effect = AccessEffect::SessionEnded { session: sessions[1][0] };
+    world.commit(Audience::Everyone, Some(effect));
+    world.settle();
+    assert_eq!(world.core.closing(first), Some(CloseCode::Unauthorized));
+    join(&mut world, ana, sessions[1][1]).unwrap();
+    assert_eq!(join(&mut world, cy, sessions[3][0]), too_many(SocketsOf::Organisation));
+    // That it has closed frees no second place.
+    world.core.leave(first);
+    assert_eq!(join(&mut world, cy, sessions[3][0]), too_many(SocketsOf::Organisation));
 }

@@ -35,6 +35,15 @@ pub struct Join {
     pub epoch: Option<EpochId>,
 }
 
+/// How many sockets may be open on this node; `None` is no limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SocketLimits {
+    /// Of one user.
+    pub per_user: Option<usize>,
+    /// Of one organisation.
+    pub per_organisation: Option<usize>,
+}
+
 /// Where a connection starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Joined {

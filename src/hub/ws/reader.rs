@@ -40,11 +40,12 @@ struct Header {
 }
 
 impl Reader {
-    /// Takes bytes and hands every message that they complete to `on_message`, until that fails.
+    /// Takes bytes and tells `on_frame` of every frame that they complete, with the message that it ends,
+    /// if it does, until that fails.
     pub(crate) fn feed(
         &mut self,
         bytes: &[u8],
-        mut on_message: impl FnMut(Message) -> Result<(), CloseCode>,
+        mut on_frame: impl FnMut(Option<Message>) -> Result<(), CloseCode>,
     ) -> Result<(), CloseCode> {
         let mut joined = std::mem::take(&mut self.partial);
         let mut rest = if joined.is_empty() {
@@ -60,9 +61,7 @@ impl Reader {
             let mask = header.mask.iter().cycle();
             let payload: Vec<u8> = payload.iter().zip(mask).map(|(byte, mask)| byte ^ mask).collect();
             rest = rest.get(header.end..).unwrap_or_default();
-            if let Some(message) = self.frame(&header, payload)? {
-                on_message(message)?;
-            }
+            on_frame(self.frame(&header, payload)?)?;
         }
         self.partial = rest.to_vec();
         Ok(())
@@ -171,7 +170,7 @@ mod tests {
         let (mut reader, mut messages) = (Reader::default(), Vec::new());
         for piece in bytes.chunks(piece.max(1)) {
             reader.feed(piece, |message| {
-                messages.push(message);
+                messages.extend(message);
                 Ok(())
             })?;
         }

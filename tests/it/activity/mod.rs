@@ -56,7 +56,7 @@ impl Running {
         let registered: Arc<dyn CommitSink> = Arc::<Recorder>::clone(&sink);
         db.on_commit(Arc::downgrade(&registered));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let writer = Writer::start(db.clone(), &tasks, stop.clone());
+        let writer = Writer::start(db.clone(), 8192, &tasks, stop.clone());
         Self { db, writer, tasks, stop, sink }
     }
 

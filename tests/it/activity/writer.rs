@@ -2,7 +2,7 @@
 
 use diesel_async::SimpleAsyncConnection as _;
 use futures_util::future::join_all;
-use roomcast::activity::{self, Writer};
+use roomcast::activity;
 use roomcast::db::Db;
 use roomcast::error::{Code, Result};
 use roomcast::types::{Audience, OrgId, Seq, UserId};
@@ -66,7 +66,8 @@ async fn an_organisation_over_its_share_is_refused_and_others_are_not() {
     let running = Running::start(database.db().await);
     let (greedy, other) = (new_org(&running.db).await, new_org(&running.db).await);
     let held = hold_all_logs(&running.db).await;
-    let pending: Vec<Pending> = (0..Writer::SHARE).map(|_| running.begin(greedy, "much")).collect();
+    let share = running.writer.share();
+    let pending: Vec<Pending> = (0..share).map(|_| running.begin(greedy, "much")).collect();
 
     let refused = running.writer.append(origin(greedy), broadcast("too much", Audience::Everyone));
     assert_eq!(soon(refused).await.unwrap_err().code(), Code::Overloaded);
@@ -74,7 +75,7 @@ async fn an_organisation_over_its_share_is_refused_and_others_are_not() {
 
     finish(held).await;
     assert_eq!(accepted.answer().await.unwrap().seq.get(), 1);
-    let all: Vec<i64> = (1..).take(Writer::SHARE).collect();
+    let all: Vec<i64> = (1..).take(share).collect();
     assert_eq!(seqs(answers(pending).await), all);
     // Who was answered has room again.
     assert!(running.begin(greedy, "more").answer().await.is_ok());

@@ -22,9 +22,15 @@ pub(crate) struct Child {
 impl Child {
     /// Starts it with these arguments and nothing in its environment but these variables.
     pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::under(&[], arguments, environment)
+    }
+
+    /// The same, run by another program, which has to become it.
+    pub(crate) fn under(wrapper: &[&str], arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_roomcast"))
-            .args(arguments)
+        let mut words = wrapper.iter().chain(&[env!("CARGO_BIN_EXE_roomcast")]).chain(arguments);
+        let mut process = Command::new(words.next().unwrap())
+            .args(words)
             .env_clear()
             .envs(environment.iter().copied())
             .current_dir(folder.path())

@@ -1,0 +1,50 @@
+# syntax=docker/dockerfile:1
+#
+#   docker build -t roomcast:0.1.0 .
+#   docker run -p 127.0.0.1:3000:3000 -v roomcast-data:/data roomcast:0.1.0
+#
+# `scripts/image/try` runs the same steps without Docker.
+
+FROM rust:1.91.1-slim-bookworm AS build
+WORKDIR /src
+
+# The dependencies are a layer of their own: most changes leave the manifests alone.
+COPY Cargo.toml Cargo.lock ./
+COPY crates/client/Cargo.toml crates/client/
+COPY scripts/image/ scripts/image/
+RUN scripts/image/dependencies
+
+COPY build.rs ./
+COPY migrations/ migrations/
+COPY src/ src/
+COPY crates/ crates/
+RUN scripts/image/build
+
+# The same Debian as the builder's, so that the program finds the C library it was linked with.
+FROM debian:12.12-slim
+
+LABEL org.opencontainers.image.title="Roomcast" \
+      org.opencontainers.image.description="A self-hosted, multi-tenant, real-time notification hub" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0" \
+      org.opencontainers.image.documentation="docs/operations.md"
+
+# The authorities that sslmode=verify-full of DATABASE_URL goes by.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /src/image/roomcast /usr/local/bin/
+COPY --from=build --chown=65532:65532 /src/image/data /data
+
+# A number, so that Kubernetes can see that it is not root (runAsNonRoot).
+USER 65532:65532
+WORKDIR /data
+VOLUME /data
+
+# In a container only what is published reaches it.
+ENV HOST=0.0.0.0 PORT=3000 ROOMCAST_DATA_DIR=/data
+EXPOSE 3000
+
+# SIGTERM drains. Give it more than DRAIN_SECONDS: docker stop waits for ten.
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=6s --start-period=60s --start-interval=1s --retries=3 \
+    CMD ["roomcast", "healthcheck"]
+ENTRYPOINT ["roomcast"]
+CMD ["serve"]

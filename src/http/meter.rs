@@ -1,0 +1,242 @@
+//! Which limits a request counts against, and how its answer tells where the caller stands.
+//!
+//! What a token's signature proves is counted before the body is read, so that who is over a limit costs
+//! nothing. The rest is counted by whoever finds it out: [`Member`](super::Member) knows the organisation's
+//! plan, and a refresh whose session it is for.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::Method;
+use axum::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use parking_lot::Mutex;
+
+use super::client_address::ClientAddress;
+use super::extract::bearer;
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::limits::{Counted, Limits, Refusal, Standing};
+use crate::types::{OrgId, PlanCode, SessionId};
+
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
+
+/// What a request counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// What operators and documents are asked: nothing.
+    Free,
+    /// A handshake of its address.
+    Handshake,
+    /// An attempt of its address to get in, besides a request of it.
+    SignIn,
+    /// Its session's, whose token says which it is.
+    Session,
+    /// Its session's, which its body names.
+    Refresh,
+    /// Its user's and organisation's, or its address's where nobody is signed in.
+    Caller,
+    /// Its address's: there is no such path.
+    Unmatched,
+}
+
+impl Kind {
+    fn of(method: &Method, path: Option<&str>) -> Self {
+        let Some(path) = path else {
+            return Self::Unmatched;
+        };
+        let api = path.strip_prefix("/api/v1").or_else(|| path.strip_prefix("/api"));
+        let Some(path) = api else {
+            return match path {
+                "/ws" => Self::Handshake,
+                "/healthz" | "/readyz" | "/metrics" | "/openapi.json" | "/docs" => Self::Free,
+                documents if documents.starts_with("/docs/") => Self::Free,
+                _ => Self::Caller,
+            };
+        };
+        match (method, path) {
+            (&Method::POST, "/auth/register" | "/auth/login" | "/users/accept-invite") => Self::SignIn,
+            (&Method::POST, "/auth/refresh") => Self::Refresh,
+            // Who may GET may HEAD.
+            (&Method::GET | &Method::HEAD, "/auth/me") | (&Method::POST, "/auth/logout") => Self::Session,
+            _ => Self::Caller,
+        }
+    }
+}
+
+/// Counts one request. Clones count the same one.
+#[derive(Clone)]
+pub(crate) struct Meter {
+    limits: Limits,
+    address: IpAddr,
+    kind: Kind,
+    counted: Arc<Mutex<Tally>>,
+}
+
+#[derive(Default)]
+struct Tally {
+    /// Whether it was counted against any limit.
+    any: bool,
+    /// Where the caller stands with the limit that binds tightest.
+    tightest: Option<Standing>,
+}
+
+impl Meter {
+    /// Counts what is known of the request before its body is read.
+    fn begin(&self, app: &App, headers: &HeaderMap) -> Result<()> {
+        let claims = || bearer(headers).and_then(|token| app.tokens.verify(token, app.clock.now()).ok());
+        match self.kind {
+            Kind::Free => self.note(Ok(None)),
+            Kind::Handshake => self.note(self.limits.count_handshake(self.address)),
+            Kind::SignIn => {
+                self.count_address()?;
+                self.note(self.limits.count_sign_in(self.address))
+            }
+            Kind::Refresh => Ok(()),
+            Kind::Session => match claims() {
+                Some(claims) => self.count_session(claims.sid),
+                None => self.count_address(),
+            },
+            Kind::Caller => match claims() {
+                Some(claims) => self.note(self.limits.count_user(claims.sub)),
+                None => self.count_address(),
+            },
+            Kind::Unmatched => self.count_address(),
+        }
+    }
+
+    /// Counts a member who was let in, on this plan.
+    pub(super) async fn count_member(&self, org: OrgId, plan: &PlanCode) -> Result<()> {
+        if self.kind == Kind::Caller {
+            let standing = self.limits.count_organisation(org, plan).await?;
+            return self.note(Ok(standing));
+        }
+        Ok(())
+    }
+
+    /// Counts somebody whose token is genuine and who was not let in.
+    pub(super) fn count_stranger(&self) -> Result<()> {
+        if self.kind == Kind::Session { Ok(()) } else { self.count_address() }
+    }
+
+    /// Counts a request of a session that has proved to be it.
+    pub(crate) fn count_session(&self, session: SessionId) -> Result<()> {
+        self.note(self.limits.count_session(session))
+    }
+
+    /// Counts a request of nobody who is known.
+    pub(crate) fn count_address(&self) -> Result<()> {
+        self.note(self.limits.count_address(self.address))
+    }
+
+    fn note(&self, counted: Counted) -> Result<()> {
+        let mut tally = self.counted.lock();
+        tally.any = true;
+        let Some(standing) = counted? else {
+            return Ok(());
+        };
+        let tighter =
+            |known: &Standing| (standing.remaining, standing.limit) < (known.remaining, known.limit);
+        if tally.tightest.as_ref().is_none_or(tighter) {
+            tally.tightest = Some(standing);
+        }
+        Ok(())
+    }
+}
+
+impl FromRequestParts<App> for Meter {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
+        Ok(parts.extensions.get::<Self>().context("a request that no limit looked at")?.clone())
+    }
+}
+
+/// Counts every request against the limits that concern it, and refuses what is over one.
+pub async fn limit(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let Some(ClientAddress(address)) = request.extensions().get().copied() else {
+        return Error::Internal(anyhow!("a request's address was not found out")).into_response();
+    };
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let kind = Kind::of(request.method(), path);
+    let meter = Meter { limits: app.limits.clone(), address, kind, counted: Arc::default() };
+    if let Err(refused) = meter.begin(&app, request.headers()) {
+        return refused.into_response();
+    }
+    request.extensions_mut().insert(meter.clone());
+    let mut response = next.run(request).await;
+    // A refresh that came to nothing before it said whose it is: nobody's.
+    if !meter.counted.lock().any
+        && let Err(refused) = meter.count_address()
+    {
+        response = refused.into_response();
+    }
+    let tightest = meter.counted.lock().tightest;
+    if let Some(standing) = tightest
+        && !response.headers().contains_key(LIMIT)
+    {
+        tell(response.headers_mut(), &standing);
+    }
+    response
+}
+
+/// Tells a caller who was refused where they stand, and when to come back.
+pub(crate) fn tell_refusal(headers: &mut HeaderMap, refusal: &Refusal) {
+    tell(headers, &refusal.standing);
+    headers.insert(RETRY_AFTER, seconds(refusal.retry_after).max(1).into());
+}
+
+fn tell(headers: &mut HeaderMap, standing: &Standing) {
+    headers.insert(LIMIT, standing.limit.into());
+    headers.insert(REMAINING, standing.remaining.into());
+    headers.insert(RESET, HeaderValue::from(seconds(standing.reset)));
+}
+
+/// Whole seconds, after which it is not too early.
+fn seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_counts_as_something() {
+        let kind = |method: Method, path: &str| Kind::of(&method, Some(path));
+        for prefix in ["/api", "/api/v1"] {
+            let kind = |method: Method, path: &str| kind(method, &format!("{prefix}{path}"));
+            for path in ["/auth/register", "/auth/login", "/users/accept-invite"] {
+                assert_eq!(kind(Method::POST, path), Kind::SignIn);
+                assert_eq!(kind(Method::GET, path), Kind::Caller);
+            }
+            assert_eq!(kind(Method::POST, "/auth/refresh"), Kind::Refresh);
+            assert_eq!(kind(Method::POST, "/auth/logout"), Kind::Session);
+            assert_eq!(kind(Method::HEAD, "/auth/me"), Kind::Session);
+            // It tries a password.
+            assert_eq!(kind(Method::PATCH, "/auth/me"), Kind::Caller);
+            assert_eq!(kind(Method::GET, "/users"), Kind::Caller);
+        }
+        for path in ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/", "/docs/{*rest}"] {
+            assert_eq!(kind(Method::GET, path), Kind::Free, "{path}");
+        }
+        assert_eq!(kind(Method::GET, "/ws"), Kind::Handshake);
+        assert_eq!(kind(Method::GET, "/"), Kind::Caller);
+        assert_eq!(Kind::of(&Method::GET, None), Kind::Unmatched);
+    }
+
+    #[test]
+    fn seconds_are_never_too_few() {
+        assert_eq!(seconds(Duration::ZERO), 0);
+        assert_eq!(seconds(Duration::from_nanos(1)), 1);
+        assert_eq!(seconds(Duration::from_secs(6)), 6);
+        assert_eq!(seconds(Duration::from_millis(6001)), 7);
+    }
+}
