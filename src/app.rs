@@ -16,6 +16,7 @@ use crate::auth::{Hasher, Tokens, keys};
 use crate::config::Config;
 use crate::db::Db;
 use crate::hub::Hub;
+use crate::idempotency::{Idempotency, SealKeys};
 use crate::limits::Limits;
 use crate::types::Clock;
 use crate::{organisations, router, server, telemetry};
@@ -39,6 +40,8 @@ pub struct Services {
     pub tokens: Tokens,
     /// The key of refresh tokens' marks.
     pub refresh_key: keys::RefreshKey,
+    /// Answers requests with an idempotency key once.
+    pub idempotency: Idempotency,
     /// Hashes passwords.
     pub hasher: Hasher,
     /// Appends what comes with no other change.
@@ -91,6 +94,8 @@ impl App {
         // Also refuses a database that is newer than this version.
         db.migration_state().await?;
         let secret = keys::signing_key(&config)?;
+        let previous = config.auth.jwt_access_secret_previous.as_ref().map(|key| key.reveal().as_bytes());
+        let seals = SealKeys::derive(std::iter::once(secret.as_slice()).chain(previous))?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (background, background_stop) = (TaskTracker::new(), CancellationToken::new());
         let queue = config.limits.append_queue;
@@ -104,6 +109,7 @@ impl App {
         let app = Self(Arc::new(Services {
             tokens: Tokens::new(&secret, config.auth.access_lifetime),
             refresh_key: keys::RefreshKey::derive(&secret),
+            idempotency: Idempotency::new(seals),
             hasher: Hasher::start(config.limits.password_queue)?,
             limits: Limits::new(&config.limits, db.clone(), &clock),
             metrics,

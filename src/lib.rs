@@ -14,6 +14,7 @@ pub mod db;
 pub mod error;
 pub mod http;
 pub mod hub;
+pub mod idempotency;
 mod invites;
 pub mod limits;
 pub mod openapi;

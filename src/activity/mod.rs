@@ -18,4 +18,4 @@ pub use append::{Origin, append, create_log};
 pub use model::{Activity, Head, SessionEnd, SessionStart};
 pub use replay::{load_head, load_heads, read_range};
 pub(crate) use routes::{ActivityBody, routes};
-pub use writer::Writer;
+pub use writer::{Appended, Writer};

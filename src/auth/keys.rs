@@ -87,7 +87,8 @@ impl RefreshKey {
 /// The length of a mark: half an HMAC-SHA-256, the shortest that RFC 2104 recommends.
 pub const MARK_BYTES: usize = 16;
 
-fn mac(key: &[u8], message: &[u8]) -> Vec<u8> {
+/// HMAC-SHA-256, also to derive a key for each purpose from the signing key.
+pub(crate) fn mac(key: &[u8], message: &[u8]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     mac.update(message);
     mac.finalize().into_bytes().to_vec()

@@ -9,7 +9,8 @@ use super::service;
 use super::wire::{OrganisationBody, OrganisationFields, UpdateSubscription};
 use crate::app::App;
 use crate::error::{Problems, Result};
-use crate::http::{Admin, Created, Member, ValidJson};
+use crate::http::{Admin, Member, ValidJson};
+use crate::idempotency::{Answer, IdempotencyParams, IdempotentJson, Once};
 use crate::read;
 
 /// The routes of this feature.
@@ -35,15 +36,16 @@ pub(crate) async fn get_organisation(
 /// The caller becomes its admin; `POST /auth/switch` starts a session there. Fails with
 /// `registration_closed` where only platform administrators make organisations.
 #[utoipa::path(post, path = "/organisations", tag = "organisations", request_body = OrganisationFields,
-    security(("bearer" = [])),
+    params(IdempotencyParams), security(("bearer" = [])),
     responses((status = 201, description = "It exists", body = OrganisationBody), Problems))]
 pub(crate) async fn create_organisation(
     State(app): State<App>,
     member: Member,
-    ValidJson(body): ValidJson<OrganisationFields>,
-) -> Result<Created<OrganisationBody>> {
-    let organisation = service::create(&app, &member, body.name).await?;
-    Ok(Created(organisation.into()))
+    IdempotentJson(key, body): IdempotentJson<OrganisationFields>,
+) -> Result<Answer> {
+    let once = Once::begin(&app, &member, key)?;
+    let outcome = service::create(&app, &member, body.name, &once).await;
+    once.finish(outcome).await
 }
 
 /// Rename the organisation.

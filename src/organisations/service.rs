@@ -4,6 +4,7 @@ use anyhow::Context as _;
 
 use super::model::{DirectoryEntry, Founding, Isolation, Organisation, Plan, Settings, Status};
 use super::queries;
+use super::wire::OrganisationBody;
 use crate::activity::{self, Activity, Origin, SessionStart};
 use crate::app::App;
 use crate::auth::{self, Opening};
@@ -11,8 +12,9 @@ use crate::config::Registration;
 use crate::db::{Conn, Tx};
 use crate::error::{Code, Error, LogFailure as _, Result};
 use crate::http::{Admin, Member};
+use crate::idempotency::{Answer, Claimed, Once};
 use crate::types::{Actor, OrgId, OrganisationName, PlanCode, Slug, UserId};
-use crate::users;
+use crate::users::{self, User};
 use crate::{read, transaction};
 
 /// The plan of a new organisation.
@@ -179,12 +181,30 @@ async fn remove_entry(app: &App, entry: &DirectoryEntry) -> Result<bool> {
     transaction!(app.db.central(), |tx| Ok(queries::delete_entry(tx, entry).await?))
 }
 
-/// Founds another organisation with the caller as its admin.
-pub(crate) async fn create(app: &App, member: &Member, name: OrganisationName) -> Result<Organisation> {
-    require_open_registration(app)?;
-    let caller = users::service::find_caller(app, member).await?;
+/// Founds another organisation with the caller as its admin, and answers with it.
+///
+/// The organisation is in a store of its own, so no transaction holds both it and an idempotency key. The
+/// key first reserves the organisation's id; an attempt that died in between is taken up by the next with
+/// the same key, which founds that same organisation or finds it founded.
+pub(crate) async fn create(
+    app: &App,
+    member: &Member,
+    name: OrganisationName,
+    once: &Once,
+) -> Result<Answer> {
+    let (caller, org) = match reserve(app, member, once).await? {
+        Reserved::Now(caller, org) => (caller, org),
+        Reserved::Before(caller, org) => {
+            if let Some(organisation) = find(app, org).await? {
+                return answer_created(once, organisation).await;
+            }
+            require_open_registration(app)?;
+            (caller, org)
+        }
+        Reserved::Answered(answer) => return Ok(answer),
+    };
     let founding = Founding {
-        org: OrgId::new(),
+        org,
         name,
         account: caller.account_id,
         user: UserId::new(),
@@ -193,7 +213,50 @@ pub(crate) async fn create(app: &App, member: &Member, name: OrganisationName) -
     };
     let founder = Actor { id: founding.user, name: founding.user_name.to_string() };
     let origin = member.client.origin(founding.org, Some(founder), app.clock.now());
-    found(app, &origin, &founding, None).await
+    let organisation = found(app, &origin, &founding, None).await?;
+    answer_created(once, organisation).await
+}
+
+/// The id under which an organisation is founded, for whom.
+enum Reserved {
+    /// This request's own.
+    Now(User, OrgId),
+    /// That of an attempt with the same key which did not get to its end.
+    Before(User, OrgId),
+    /// None, because it is done.
+    Answered(Answer),
+}
+
+/// Reserves the id of a new organisation in the store of the caller's.
+async fn reserve(app: &App, member: &Member, once: &Once) -> Result<Reserved> {
+    transaction!(app.db.org(member.org), |tx| {
+        let caller = users::service::load_caller(tx, member).await?;
+        let fresh = match once.claim(tx).await? {
+            Claimed::Fresh(fresh) => fresh,
+            Claimed::Again(answer) => return Ok(Reserved::Answered(answer)),
+        };
+        if let Some(id) = fresh.reserved() {
+            return Ok(Reserved::Before(caller, id.as_uuid().into()));
+        }
+        require_open_registration(app)?;
+        let org = OrgId::new();
+        fresh.reserve(tx, org.as_uuid().into()).await?;
+        Ok(Reserved::Now(caller, org))
+    })
+}
+
+async fn find(app: &App, org: OrgId) -> Result<Option<Organisation>> {
+    read!(app.db.org(org), |conn| {
+        match queries::find_settings(conn, org).await? {
+            Some(settings) => Ok(Some(with_count(conn, settings).await?)),
+            None => Ok(None),
+        }
+    })
+}
+
+async fn answer_created(once: &Once, organisation: Organisation) -> Result<Answer> {
+    let id = organisation.settings.org_id.as_uuid().into();
+    once.complete(id, Answer::created(&OrganisationBody::from(organisation))?).await
 }
 
 /// Gives the organisation another name. The name that it has already changes nothing.

@@ -12,6 +12,7 @@ mod harness;
 mod healthcheck;
 mod hostile;
 mod hub;
+mod idempotency;
 mod limits;
 mod races;
 mod routes;
