@@ -115,6 +115,11 @@ codes! {
     PlanUnchanged = "plan_unchanged", CONFLICT, "The plan is unchanged";
     /// The organisation would be left without an admin.
     LastAdmin = "last_admin", CONFLICT, "The last admin";
+    /// A request with the same idempotency key is still being answered.
+    IdempotencyInProgress = "idempotency_in_progress", CONFLICT, "The first request is still running";
+    /// What the idempotency key's request was answered cannot be shown again: it is sealed with a key that
+    /// this hub does not have.
+    IdempotencyAnswerLost = "idempotency_answer_lost", CONFLICT, "The first answer cannot be read any more";
     /// The invite has expired.
     InviteExpired = "invite_expired", GONE, "The invite has expired";
     /// The body is larger than the server takes.
@@ -125,6 +130,8 @@ codes! {
     UpgradeRequired = "upgrade_required", UPGRADE_REQUIRED, "Upgrade required";
     /// Fields are not acceptable.
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Invalid fields";
+    /// The idempotency key was used with another body.
+    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The idempotency key was used before";
     /// The caller is over a limit.
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
     /// More is waiting than the hub, or this organisation's share of it, takes.
@@ -285,35 +292,40 @@ pub struct Problem {
     errors: Vec<FieldError>,
 }
 
+impl Problem {
+    /// What the present request is told of a failure.
+    pub(crate) fn of(error: &Error) -> Self {
+        let code = error.code();
+        Self {
+            kind: "about:blank",
+            title: code.title(),
+            status: code.status().as_u16(),
+            detail: error.detail(),
+            code: code.as_str(),
+            request_id: crate::http::request_id::current(),
+            errors: match error {
+                Error::Invalid(fields) => fields.clone(),
+                Error::Refused { .. } | Error::Limited(_) | Error::Database(_) | Error::Internal(_) => {
+                    Vec::new()
+                }
+            },
+        }
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         self.log();
         let code = self.code();
         crate::telemetry::metric::rejected(code.as_str());
         let status = code.status();
-        let refusal = match &self {
-            Self::Limited(refusal) => Some(*refusal),
-            Self::Refused { .. } | Self::Invalid(_) | Self::Database(_) | Self::Internal(_) => None,
-        };
-        let problem = Problem {
-            kind: "about:blank",
-            title: code.title(),
-            status: status.as_u16(),
-            detail: self.detail(),
-            code: code.as_str(),
-            request_id: crate::http::request_id::current(),
-            errors: match self {
-                Self::Invalid(fields) => fields,
-                Self::Refused { .. } | Self::Limited(_) | Self::Database(_) | Self::Internal(_) => Vec::new(),
-            },
-        };
-        let mut response = (status, Json(problem)).into_response();
+        let mut response = (status, Json(Problem::of(&self))).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(refusal) = refusal {
-            crate::http::meter::tell_refusal(headers, &refusal);
+        if let Self::Limited(refusal) = &self {
+            crate::http::meter::tell_refusal(headers, refusal);
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == StatusCode::SERVICE_UNAVAILABLE || code == Code::IdempotencyInProgress {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if status == StatusCode::UPGRADE_REQUIRED {

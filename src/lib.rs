@@ -17,6 +17,7 @@ pub mod error;
 pub mod fuzzing;
 pub mod http;
 pub mod hub;
+pub mod idempotency;
 mod invites;
 pub mod limits;
 pub mod openapi;

@@ -23,4 +23,4 @@ pub(crate) use feed::{ActivityType, FeedQuery};
 pub use model::{Activity, Head, SessionEnd, SessionStart};
 pub use replay::{load_head, load_heads, read_range};
 pub(crate) use routes::{ActivityBody, routes};
-pub use writer::Writer;
+pub use writer::{Appended, Writer};

@@ -15,8 +15,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::Mutex;
 
 use super::conn::AsyncSqlite;
-use super::replace::{self, Lock};
-use super::{DbError, SqliteConn};
+use super::{DbError, SqliteConn, replace};
 
 /// Readers beside the writer. SQLite reads are short, and more than this many cores do not help them.
 const READERS: usize = 4;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::auth::keys::RefreshKey;
+use crate::auth::keys::{RefreshKey, SigningKeys};
 use crate::auth::{OpaqueToken, RefreshToken, Tokens};
 use crate::invites::InviteToken;
 use crate::types::Timestamp;
@@ -45,7 +45,7 @@ pub fn access_tokens(data: &[u8]) {
 
 /// A refresh or an invite token: as a text; and as the bytes that one carries, with our mark behind them.
 pub fn opaque_tokens(data: &[u8]) {
-    let key = RefreshKey::derive(KEY);
+    let key = RefreshKey::derive(&SigningKeys::of(KEY, None));
     let check = |token: &OpaqueToken| {
         if let Some(read) = RefreshToken::parse(&key, token) {
             assert!(read.to_opaque() == *token, "a refresh token has two spellings");

@@ -14,6 +14,7 @@ mod harness;
 mod healthcheck;
 mod hostile;
 mod hub;
+mod idempotency;
 mod limits;
 mod operator;
 mod races;
