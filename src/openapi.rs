@@ -1,6 +1,8 @@
 //! The OpenAPI document. Its paths come from the handlers.
 
+use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, RefOr, Schema};
 use utoipa::{Modify, OpenApi};
 
 /// The document without its paths.
@@ -28,6 +30,46 @@ use utoipa::{Modify, OpenApi};
     )
 )]
 pub struct Document;
+
+/// Says of every body that it has no fields but its own, which holds for all of them: [`Fields`] refuses others.
+///
+/// [`Fields`]: crate::http::Fields
+pub fn close_bodies(document: &mut utoipa::openapi::OpenApi) {
+    let mut bodies = Vec::new();
+    for item in document.paths.paths.values() {
+        for operation in [&item.post, &item.put, &item.patch, &item.delete].into_iter().flatten() {
+            let Some(RefOr::T(body)) = &operation.request_body else { continue };
+            for content in body.content.values() {
+                if let RefOr::T(Content { schema: Some(RefOr::Ref(body)), .. }) = content {
+                    bodies.extend(body.ref_location.rsplit('/').next().map(str::to_owned));
+                }
+            }
+        }
+    }
+    let Some(components) = &mut document.components else { return };
+    for body in bodies {
+        if let Some(RefOr::T(schema)) = components.schemas.get_mut(&body) {
+            close(schema);
+        }
+    }
+}
+
+/// Closes an object, or each of several alternatives.
+fn close(schema: &mut Schema) {
+    match schema {
+        Schema::Object(object) => {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+        Schema::OneOf(alternatives) => {
+            for alternative in &mut alternatives.items {
+                if let RefOr::T(alternative) = alternative {
+                    close(alternative);
+                }
+            }
+        }
+        _ => {}
+    }
+}
 
 struct Bearer;
 

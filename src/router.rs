@@ -27,12 +27,19 @@ fn api() -> OpenApiRouter<App> {
 
 /// The OpenAPI document.
 pub fn document() -> utoipa::openapi::OpenApi {
-    api().into_openapi()
+    split().1
+}
+
+/// The routes, and the finished document.
+fn split() -> (Router<App>, utoipa::openapi::OpenApi) {
+    let (api, mut document) = api().split_for_parts();
+    crate::openapi::close_bodies(&mut document);
+    (api, document)
 }
 
 /// The whole service.
 pub fn router(app: &App) -> Router {
-    let (api, document) = api().split_for_parts();
+    let (api, document) = split();
     Router::new()
         .nest("/api/v1", api.clone())
         .nest("/api", api)

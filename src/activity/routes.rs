@@ -55,7 +55,7 @@ pub(crate) struct FeedParams {
     /// `before`.
     cursor: Option<String>,
     /// Only activities of this type.
-    #[param(rename = "type", example = "BROADCAST_MESSAGE")]
+    #[param(rename = "type", pattern = "^[A-Z0-9_]{1,64}$", example = "BROADCAST_MESSAGE")]
     kind: Option<String>,
     /// Only activities of this user.
     actor_id: Option<UserId>,

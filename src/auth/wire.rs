@@ -14,11 +14,8 @@ use crate::users::UserBody;
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct Register {
-    #[schema(min_length = 1, max_length = 100, example = "Acme")]
     pub(crate) organisation_name: OrganisationName,
-    #[schema(min_length = 1, max_length = 100, example = "Ana")]
     pub(crate) name: PersonName,
-    #[schema(format = Email, max_length = 254, example = "ana@example.com")]
     pub(crate) email: Email,
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     pub(crate) password: NewPassword,
@@ -37,12 +34,11 @@ impl FromFields for Register {
 /// Who signs in, and where.
 #[derive(Debug, ToSchema)]
 pub(crate) struct Login {
-    #[schema(format = Email, max_length = 254, example = "ana@example.com")]
     pub(crate) email: Email,
     #[schema(value_type = String, format = Password, max_length = 128)]
     pub(crate) password: Password,
     /// The organisation's id or slug; without it, the one used last.
-    #[schema(value_type = Option<String>, example = "acme")]
+    #[schema(value_type = Option<String>, pattern = "^[0-9A-Za-z-]{1,60}$", example = "acme")]
     pub(crate) organisation: Option<OrganisationKey>,
 }
 
@@ -61,10 +57,11 @@ impl TryFrom<String> for OrganisationKey {
     type Error = InvalidText;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        if (1..=100).contains(&text.len()) {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if (1..=60).contains(&text.len()) && text.bytes().all(plain) {
             Ok(Self(text))
         } else {
-            Err(InvalidText::new("must be the id or the slug of an organisation"))
+            Err(InvalidText::new("must be the id or the slug of an organisation, of at most 60 characters"))
         }
     }
 }
@@ -139,17 +136,22 @@ impl FromFields for UpdateMe {
 
 /// What to change of oneself: `name`, or `password` with `currentPassword`, or all three.
 #[derive(ToSchema)]
-#[schema(as = UpdateMe, rename_all = "camelCase")]
+#[schema(as = UpdateMe)]
+#[serde(untagged)]
 #[expect(dead_code, reason = "describes `UpdateMe` in the OpenAPI document; it is never made")]
-pub(crate) struct UpdateMeBody {
-    #[schema(min_length = 1, max_length = 100)]
-    name: Option<String>,
-    /// The new password.
-    #[schema(format = Password, min_length = 8, max_length = 128)]
-    password: Option<String>,
-    /// The password that the account has now.
-    #[schema(format = Password, max_length = 128)]
-    current_password: Option<String>,
+pub(crate) enum UpdateMeBody {
+    #[schema(title = "NewName")]
+    Name { name: PersonName },
+    #[schema(title = "NewPassword", rename_all = "camelCase")]
+    Password {
+        name: Option<PersonName>,
+        /// The new password.
+        #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+        password: NewPassword,
+        /// The password that the account has now.
+        #[schema(value_type = String, format = Password, max_length = 128)]
+        current_password: Password,
+    },
 }
 
 /// A session that has begun: its tokens, who signed in, and where.

@@ -25,7 +25,8 @@ const MAX_DATA_BYTES: usize = 16 * 1024;
 /// A message to everyone.
 #[derive(Debug, ToSchema)]
 pub(crate) struct CreateBroadcast {
-    #[schema(value_type = String, min_length = 1, max_length = 4096, example = "Lunch is ready")]
+    #[schema(value_type = String, min_length = 1, max_length = 4096, pattern = "^[^\\u0000]*$",
+        example = "Lunch is ready")]
     message: Message,
     /// Anything for applications, at most 16 KiB as JSON.
     #[schema(value_type = Option<Object>)]

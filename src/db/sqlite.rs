@@ -38,7 +38,7 @@ pub(super) struct Sqlite {
     /// A fair queue: batches of the log and transactions of requests take turns in it. Empty after a
     /// connection was discarded; the next turn opens another.
     writer: Arc<Mutex<Option<AsyncSqlite>>>,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Sqlite {
@@ -100,9 +100,21 @@ impl Sqlite {
     }
 }
 
-/// Takes the lock that says which process owns the file. It is held until the file handle is dropped,
-/// also by a crash.
-fn lock(path: &Path) -> anyhow::Result<File> {
+/// Says which process owns the database. The system gives it up for a process that crashes.
+struct Lock(File);
+
+impl Drop for Lock {
+    /// Gives it up by name: a process that was being started just now has a copy of the handle for a moment, and
+    /// closing ours alone would leave the lock to that.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock of the database could not be given up");
+        }
+    }
+}
+
+/// Takes the lock.
+fn lock(path: &Path) -> anyhow::Result<Lock> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let name = PathBuf::from(name);
@@ -114,7 +126,7 @@ fn lock(path: &Path) -> anyhow::Result<File> {
         .open(&name)
         .with_context(|| format!("cannot open the lock file {}", name.display()))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => bail!(
             "another process uses this database (it holds {}); stop it, or give this one another \
              ROOMCAST_DATA_DIR",

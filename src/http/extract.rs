@@ -5,7 +5,7 @@
 
 use anyhow::Context as _;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -37,6 +37,9 @@ impl<T: FromFields> FromRequest<App> for ValidJson<T> {
                 "The body must be JSON: send content-type: application/json.",
             ));
         }
+        if !is_plain(request.headers()) {
+            return Err(Error::refused(Code::NotJson, "The body must not be compressed."));
+        }
         // The middleware has it in memory and has bounded it.
         let body = request.into_body().collect().await.context("a body that was read before")?.to_bytes();
         let value = json::parse(&body, app.config.limits.max_json_depth).map_err(|error| {
@@ -53,6 +56,11 @@ fn is_json(headers: &HeaderMap) -> bool {
     };
     let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// Whether the body is what it is, and nothing that would have to be unpacked, to who knows what size.
+fn is_plain(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// A query string, parsed. 422 with all fields that are not acceptable.

@@ -1,5 +1,7 @@
 //! Reading JSON from outside.
 
+use std::collections::HashSet;
+
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
@@ -10,7 +12,8 @@ const RAW_KEY: &str = "$serde_json::private::RawValue";
 /// The most levels that can be allowed: `serde_json` itself stops after these.
 pub const MAX_DEPTH: usize = 127;
 
-/// Parses a document of at most `max_depth` levels of arrays and objects in each other.
+/// Parses a document of at most `max_depth` levels of arrays and objects in each other, in which no object has
+/// a key twice: who else reads it might take the other value.
 pub fn parse(text: &[u8], max_depth: usize) -> serde_json::Result<Value> {
     if depth(text) > max_depth {
         return Err(serde::de::Error::custom(format!("more than {max_depth} levels")));
@@ -39,7 +42,7 @@ fn depth(text: &[u8]) -> usize {
     deepest
 }
 
-/// A document without [`RAW_KEY`], walked through and thrown away.
+/// A document without [`RAW_KEY`] or a key that comes twice, walked through and thrown away.
 struct Plain;
 
 struct Walk;
@@ -88,9 +91,13 @@ impl<'de> Visitor<'de> for Walk {
 
     /// Numbers come here too where they are kept as text: as a map of that.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Plain, A::Error> {
+        let mut seen = HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
             if key == RAW_KEY {
                 return Err(A::Error::custom("a key that is reserved"));
+            }
+            if !seen.insert(key) {
+                return Err(A::Error::custom("a key that is given twice"));
             }
             map.next_value::<Plain>()?;
         }
@@ -124,6 +131,14 @@ mod tests {
         let text = br#"{"a":[{"b\"":"[[[[{{{{\\"}],"c":[{}],"d":-1.5e3}"#;
         assert!(parse(text, 3).is_ok());
         assert!(parse(text, 2).is_err());
+    }
+
+    #[test]
+    fn a_key_is_given_once() {
+        for text in [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":2}"#, r#"[{"b":{"a":1,"c":2,"a":[]}}]"#] {
+            assert!(parse(text.as_bytes(), MAX_DEPTH).is_err(), "{text}");
+        }
+        assert!(parse(br#"{"a":{"a":1.5,"b":1.5},"b":[{"a":1},{"a":1}]}"#, MAX_DEPTH).is_ok());
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method};
+use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -20,11 +21,17 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let id = request_id::of(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
+    let chunked = request.headers().contains_key(TRANSFER_ENCODING);
     let span = log::span(&id, &method, request.uri().path());
     let answered = request_id::scope(id.clone(), next.run(request)).instrument(span.clone());
     let mut response = answered.await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(request_id::HEADER, value);
+    }
+    // A server in front of us that was told a length, too, may have seen the request end elsewhere: what follows
+    // on this connection is not to be trusted (RFC 9112, section 6.1). We are not shown that length.
+    if chunked && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let elapsed = started.elapsed();
     let status = response.status().as_u16();

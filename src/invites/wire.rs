@@ -12,12 +12,10 @@ use crate::types::{Email, InviteId, NewPassword, PersonName, Role, Timestamp, Us
 /// Whom to invite.
 #[derive(Debug, ToSchema)]
 pub(crate) struct InviteUser {
-    #[schema(format = Email, max_length = 254, example = "bo@example.com")]
     pub(crate) email: Email,
     /// `MEMBER` unless given.
     pub(crate) role: Option<Role>,
     /// What the inviter calls them.
-    #[schema(min_length = 1, max_length = 100)]
     pub(crate) name: Option<PersonName>,
 }
 
@@ -35,7 +33,6 @@ impl FromFields for InviteUser {
 pub(crate) struct AcceptInvite {
     #[schema(value_type = String)]
     pub(crate) token: OpaqueToken,
-    #[schema(min_length = 1, max_length = 100, example = "Bo")]
     pub(crate) name: PersonName,
     /// The account's own where the email has one, else a new one.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]

@@ -13,6 +13,7 @@ use diesel::sql_types::Binary;
 use diesel::sqlite::Sqlite;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use super::sql::Id;
 
@@ -61,8 +62,9 @@ macro_rules! id {
 
         impl FromStr for $name {
             type Err = uuid::Error;
+            /// In the form that ids are written in, with hyphens: an id has one name, in a path as in a log.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Uuid::try_parse(text).map(Self)
+                text.parse::<Hyphenated>().map(|id| Self(id.into_uuid()))
             }
         }
 

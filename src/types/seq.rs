@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[diesel(sql_type = BigInt)]
 #[serde(transparent)]
-#[schema(value_type = i64, minimum = 0)]
+#[schema(value_type = i64, minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]
 pub struct Seq(i64);
 
 impl Seq {

@@ -45,14 +45,14 @@ fn line(text: &str, max: usize) -> Result<String, InvalidText> {
 }
 
 macro_rules! stored_text {
-    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident { $($schema:tt)* };)*) => {$(
         $(#[$doc])*
         #[derive(
             Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, FromSqlRow, AsExpression, utoipa::ToSchema,
         )]
         #[diesel(sql_type = Text)]
         #[serde(transparent)]
-        #[schema(value_type = String)]
+        #[schema(value_type = String, $($schema)*)]
         pub struct $name(String);
 
         impl $name {
@@ -81,15 +81,35 @@ macro_rules! stored_text {
 stored_text! {
     /// An email address: one `@`, 3 to 254 characters, no spaces; kept in lower case, so that one person
     /// cannot sign up twice by case.
-    Email;
+    Email {
+        min_length = 3,
+        max_length = 254,
+        pattern = "^[^@\\s\\u0000-\\u001f\\u007f-\\u009f]+@[^@\\s.\\u0000-\\u001f\\u007f-\\u009f]+(\\.[^@\\s.\\u0000-\\u001f\\u007f-\\u009f]+)*$",
+        example = "ana@example.com"
+    };
     /// The name of an organisation: one line of 1 to 100 characters, without outer spaces.
-    OrganisationName;
+    OrganisationName {
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "Acme"
+    };
     /// The name of a person: one line of 1 to 100 characters, without outer spaces.
-    PersonName;
+    PersonName {
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "Ana"
+    };
     /// The code of a plan, such as `FREE`: 1 to 50 characters.
-    PlanCode;
+    PlanCode {
+        min_length = 1,
+        max_length = 50,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "PRO"
+    };
     /// An organisation's name in addresses: 1 to 60 of `a-z`, `0-9` and `-`.
-    Slug;
+    Slug { pattern = "^[a-z0-9-]{1,60}$", example = "acme" };
 }
 
 impl TryFrom<String> for Email {

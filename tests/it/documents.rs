@@ -1,5 +1,8 @@
 //! What the README and `.env.example` say is held to the code.
 
+mod operations;
+mod security;
+
 use std::fs;
 use std::path::Path;
 

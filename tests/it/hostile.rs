@@ -1,5 +1,12 @@
 //! What somebody with an account, or without one, must not be able to do to others.
 
+mod frames;
+mod operations;
+mod program;
+mod smuggling;
+mod sweep;
+mod tokens;
+
 use reqwest::Method;
 use roomcast::activity::Activity;
 use roomcast::error::Code;

@@ -3,7 +3,10 @@
 mod compose;
 mod environment_file;
 mod image;
+mod nginx;
+mod proxied;
 mod systemd;
+mod tunnel;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

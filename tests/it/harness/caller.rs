@@ -78,6 +78,15 @@ impl Call {
         Answer::of(self.what, response).await.ok()
     }
 
+    /// With a header whose value is any bytes.
+    pub(crate) fn header_bytes(mut self, name: &str, value: &[u8]) -> Self {
+        // In the place of one that it has.
+        let value = header::HeaderValue::from_bytes(value).unwrap();
+        let headers = [(name.parse().unwrap(), value)];
+        self.request = self.request.headers(headers.into_iter().collect());
+        self
+    }
+
     /// With a header.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.request = self.request.header(name, value);

@@ -74,6 +74,38 @@ impl RawSocket {
         within("writing", self.stream.write_all(bytes)).await.unwrap();
     }
 
+    /// Sends bytes that the server may not want to hear to the end.
+    pub(crate) async fn write_most(&mut self, bytes: &[u8]) {
+        // An error says that it has hung up, which is no fault.
+        drop(within("writing", self.stream.write_all(bytes)).await);
+    }
+
+    /// Says that nothing more will be sent, and goes on listening.
+    pub(crate) async fn finish(&mut self) {
+        // The server may be gone already.
+        drop(self.stream.shutdown().await);
+    }
+
+    /// The next HTTP answer, its head and its body; `None` where the connection ended instead.
+    pub(crate) async fn answer(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                let head = String::from_utf8(self.buffer.drain(..end + 4).collect()).unwrap();
+                let lower = head.to_lowercase();
+                let length = lower.lines().find_map(|line| line.strip_prefix("content-length: "));
+                let length = length.map_or(0, |length| length.parse().unwrap());
+                while self.buffer.len() < length {
+                    assert!(self.read_more().await, "the connection ended within an answer: {head}");
+                }
+                let body: Vec<u8> = self.buffer.drain(..length).collect();
+                return Some(head + &String::from_utf8(body).unwrap());
+            }
+            if !self.read_more().await {
+                return None;
+            }
+        }
+    }
+
     /// The head of an HTTP answer.
     pub(crate) async fn head(&mut self) -> String {
         loop {

@@ -1,0 +1,165 @@
+//! Every operation of the OpenAPI document, and what a good call of it looks like: an operation that is added
+//! is met with the same hostility as the others, without a line here.
+
+use reqwest::Method;
+use roomcast::types::UserId;
+use serde_json::{Map, Value, json};
+
+use crate::harness::organisation::fresh_email;
+use crate::harness::{Organisation, PASSWORD, TestApp};
+
+/// The document.
+pub(super) struct Document(Value);
+
+/// One operation.
+pub(super) struct Operation {
+    pub(super) method: Method,
+    /// As the document has it, with `{…}`.
+    pub(super) path: String,
+    /// Whether it needs a token.
+    pub(super) secured: bool,
+    /// The fields of its body; `None` where it takes none.
+    pub(super) fields: Option<Vec<Field>>,
+    /// The parameters of its query.
+    pub(super) query: Vec<Field>,
+}
+
+/// A field of a body, or a parameter.
+pub(super) struct Field {
+    pub(super) name: String,
+    /// What it may be; never a reference, nor null where it may also be something else.
+    pub(super) schema: Value,
+}
+
+impl Document {
+    pub(super) fn load() -> Self {
+        let text = roomcast::router::document().to_json().unwrap();
+        Self(serde_json::from_str(&text).unwrap())
+    }
+
+    /// All but the streams, which do not end.
+    pub(super) fn operations(&self) -> Vec<Operation> {
+        let mut found = Vec::new();
+        for (path, item) in self.0["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                if operation["responses"].to_string().contains("text/event-stream") {
+                    continue;
+                }
+                let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+                let query = parameters.iter().filter(|parameter| parameter["in"] == "query");
+                let body = operation.pointer("/requestBody/content/application~1json/schema");
+                found.push(Operation {
+                    method: method.to_uppercase().parse().unwrap(),
+                    path: path.clone(),
+                    secured: operation.get("security").is_some(),
+                    fields: body.map(|schema| self.fields(schema)),
+                    query: query
+                        .map(|one| self.field(one["name"].as_str().unwrap(), &one["schema"]))
+                        .collect(),
+                });
+            }
+        }
+        assert!(found.len() > 20, "the document has all operations");
+        found
+    }
+
+    /// The fields of an object; of several alternatives, all that one or another has.
+    fn fields(&self, schema: &Value) -> Vec<Field> {
+        let schema = self.resolve(schema);
+        let mut all = Map::new();
+        for part in ["oneOf", "anyOf", "allOf"].iter().filter_map(|name| schema[*name].as_array()).flatten() {
+            all.extend(self.resolve(part)["properties"].as_object().cloned().unwrap_or_default());
+        }
+        all.extend(schema["properties"].as_object().cloned().unwrap_or_default());
+        all.iter().map(|(name, schema)| self.field(name, schema)).collect()
+    }
+
+    fn field(&self, name: &str, schema: &Value) -> Field {
+        let mut schema = self.resolve(schema).clone();
+        if let Some(alternatives) = schema["oneOf"].as_array() {
+            let found = alternatives.iter().find(|one| one["type"] != "null").unwrap();
+            schema = self.resolve(found).clone();
+        }
+        if let Some(types) = schema["type"].as_array() {
+            schema["type"] = types.iter().find(|one| *one != "null").unwrap().clone();
+        }
+        Field { name: name.to_owned(), schema }
+    }
+
+    fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
+        match schema["$ref"].as_str() {
+            Some(reference) => self.0.pointer(reference.strip_prefix('#').unwrap()).unwrap(),
+            None => schema,
+        }
+    }
+}
+
+impl Operation {
+    /// The path with `id` in the place of each parameter.
+    pub(super) fn at(&self, id: &str) -> String {
+        let segments =
+            self.path.split('/').map(|segment| if segment.starts_with('{') { id } else { segment });
+        format!("/api/v1{}", segments.collect::<Vec<_>>().join("/"))
+    }
+
+    /// The path with an id that names nothing.
+    pub(super) fn somewhere(&self) -> String {
+        self.at(&UserId::new().to_string())
+    }
+
+    /// Whether an id stands in its path.
+    pub(super) fn has_id(&self) -> bool {
+        self.path.contains('{')
+    }
+
+    /// A body with which nothing is wrong; `None` where it takes none.
+    pub(super) fn sample(&self) -> Option<Value> {
+        let fields = self.fields.as_ref()?;
+        Some(fields.iter().map(|field| (field.name.clone(), field.sample())).collect::<Map<_, _>>().into())
+    }
+
+    /// That body with another value in one field.
+    pub(super) fn sample_with(&self, name: &str, value: &Value) -> Value {
+        let mut body = self.sample().unwrap();
+        body[name] = value.clone();
+        body
+    }
+}
+
+impl Field {
+    /// Whether it is a text that people may choose freely.
+    pub(super) fn is_text(&self) -> bool {
+        self.schema["type"] == "string"
+            && self.schema.get("enum").is_none()
+            && self.schema["format"] != "uuid"
+    }
+
+    /// Whether it is somebody's address.
+    pub(super) fn is_email(&self) -> bool {
+        self.schema["example"].as_str().is_some_and(|example| example.contains('@'))
+    }
+
+    /// A value with which nothing is wrong.
+    fn sample(&self) -> Value {
+        let schema = &self.schema;
+        if let Some(one) = schema["enum"].as_array().and_then(|all| all.last()) {
+            return one.clone();
+        }
+        if self.is_email() {
+            return json!(fresh_email("nobody"));
+        }
+        match (schema["type"].as_str(), schema["format"].as_str()) {
+            (_, Some("uuid")) => json!(UserId::new()),
+            (_, Some("password")) => json!(PASSWORD),
+            (Some("string"), _) => json!("PRO"),
+            (Some("integer"), _) => json!(1),
+            (Some("object"), _) => json!({}),
+            other => panic!("nobody knows a sample of {}: {other:?}", self.name),
+        }
+    }
+}
+
+/// An organisation with room for more, and what only its founder sees: where its log ends.
+pub(super) async fn organisation(app: &TestApp) -> Organisation {
+    app.organisation("Acme").with_admin("bo").with_member("mia").on_plan("ENTERPRISE").create().await
+}
