@@ -49,7 +49,6 @@ impl From<Organisation> for OrganisationBody {
 #[derive(Debug, ToSchema)]
 #[schema(as = OrganisationFields)]
 pub(crate) struct OrganisationFields {
-    #[schema(min_length = 1, max_length = 100, example = "Acme")]
     pub(crate) name: OrganisationName,
 }
 
@@ -63,7 +62,6 @@ impl FromFields for OrganisationFields {
 /// The plan to change to.
 #[derive(Debug, ToSchema)]
 pub(crate) struct UpdateSubscription {
-    #[schema(example = "PRO")]
     pub(crate) plan: PlanCode,
 }
 
