@@ -1,8 +1,9 @@
 //! The keys that the hub signs with.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -20,7 +21,7 @@ pub fn signing_key(config: &Config) -> anyhow::Result<Vec<u8>> {
         return Ok(secret.reveal().as_bytes().to_vec());
     }
     let folder = &config.database.data_dir;
-    std::fs::DirBuilder::new()
+    fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
@@ -40,19 +41,31 @@ pub fn signing_key(config: &Config) -> anyhow::Result<Vec<u8>> {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             key = vec![0; KEY_BYTES];
             getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
-            let mut file = OpenOptions::new()
-                .create_new(true)
-                .write(true)
-                .mode(0o600)
-                .open(&path)
-                .with_context(|| format!("cannot create {}", path.display()))?;
-            file.write_all(&key)
-                .and_then(|()| file.sync_all())
-                .with_context(|| path.display().to_string())?;
+            write_whole(&path, &key).with_context(|| format!("cannot create {}", path.display()))?;
         }
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
     Ok(key)
+}
+
+/// Writes a file that is there with all of its bytes or not at all, however the process or its machine ends:
+/// half a key would stop every later start.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("key.new");
+    // What an earlier attempt may have left is of no use to anybody, and not to be trusted for its mode.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&beside)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.and_then(|()| fs::rename(&beside, path)).inspect_err(|_| {
+        // A full disk has room for nothing; what stays is harmless.
+        drop(fs::remove_file(&beside));
+    })?;
+    // The name, too, has to outlive a loss of power.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Marks refresh tokens as ours, so that one that was rotated long ago is told from an invented one
