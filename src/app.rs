@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::activity::Writer;
 use crate::auth::{Hasher, Tokens, keys};
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::{Db, MigrationState};
 use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::types::Clock;
@@ -89,7 +89,10 @@ impl App {
             }
         }
         // Also refuses a database that is newer than this version.
-        db.migration_state().await?;
+        let migrated = OnceLock::new();
+        if db.migration_state().await? == MigrationState::Current {
+            migrated.get_or_init(|| ());
+        }
         let secret = keys::signing_key(&config)?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (background, background_stop) = (TaskTracker::new(), CancellationToken::new());
@@ -107,7 +110,7 @@ impl App {
             hasher: Hasher::start(config.limits.password_queue)?,
             limits: Limits::new(&config.limits, db.clone(), &clock),
             metrics,
-            migrated: OnceLock::new(),
+            migrated,
             config,
             db,
             clock,
