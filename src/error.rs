@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::DbError;
+use crate::db::{DbError, Unavailable};
 use crate::limits::Refusal;
 
 /// The result of what a request asks for.
@@ -183,13 +183,17 @@ impl Error {
             }
             (Self::Limited(refusal), _) => refusal.limit.detail().to_owned(),
             (_, Code::OutcomeUnknown) => {
-                "The connection to the database was lost while this was stored. It may have happened: look \
-                 before you repeat it."
-                    .to_owned()
+                "The database went away while this was stored. It may have happened: look before you repeat \
+                 it."
+                .to_owned()
             }
-            (_, Code::StoreUnavailable) => {
-                "The database cannot be reached now. Try again shortly.".to_owned()
+            (Self::Database(error), Code::StoreUnavailable) => match error.unavailable() {
+                Some(Unavailable::Full) => "The database has no room left to store this. Try again later.",
+                Some(Unavailable::ReadOnly) => "The database takes no changes now. Try again later.",
+                Some(Unavailable::Faulty) => "The database cannot use its disk now. Try again later.",
+                Some(Unavailable::Away) | None => "The database cannot be reached now. Try again shortly.",
             }
+            .to_owned(),
             _ => "Something went wrong on our side. Quote the request id when you report it.".to_owned(),
         }
     }
@@ -200,6 +204,9 @@ impl Error {
             Self::Refused { .. } | Self::Invalid(_) | Self::Limited(_) => {}
             Self::Database(error) if error.is_unavailable() => {
                 tracing::warn!(error = %error, "the database is not available to a request");
+            }
+            Self::Database(error @ DbError::OutcomeUnknown(_)) => {
+                tracing::warn!(error = %error, "nobody knows whether a request's change was committed");
             }
             Self::Database(error) => tracing::error!(error = %error, "a request failed in the database"),
             Self::Internal(error) => tracing::error!(error = format!("{error:#}"), "a request failed"),

@@ -24,10 +24,10 @@ use anyhow::Context as _;
 use crate::types::OrgId;
 
 pub use conn::{Conn, PgConn, SqliteConn};
-pub use error::DbError;
+pub use error::{DbError, Unavailable};
 pub use migrate::MigrationState;
 pub(crate) use postgres::unverified_tls;
-pub use scope::{CommitSink, Scope, Tx};
+pub use scope::{CommitSink, Patience, Scope, Tx};
 pub use url::DatabaseUrl;
 
 /// The database: its pools, and where what is committed goes next. Clones share them.

@@ -157,6 +157,10 @@ pub(super) fn unreachable(error: &Error) -> Error {
 }
 
 pub(super) fn unknown(error: &Error) -> Error {
-    let cause = Box::new(error.to_string());
+    let cause = Box::new(match error {
+        // Which says that already.
+        Error::Database(DbError::OutcomeUnknown(cause)) => cause.to_string(),
+        _ => error.to_string(),
+    });
     DbError::OutcomeUnknown(QueryError::DatabaseError(DatabaseErrorKind::ClosedConnection, cause)).into()
 }
