@@ -105,7 +105,7 @@ impl Postgres {
         Ok(PgConn::new(object))
     }
 
-    /// Says once where the server's words will not be understood.
+    /// Says once where the server's words will not be understood: a full disk then looks like a fault of ours.
     async fn warn_of_its_language(&self) -> anyhow::Result<()> {
         #[derive(QueryableByName)]
         struct Setting {
@@ -122,8 +122,8 @@ impl Postgres {
         if !is_english(&language) {
             tracing::warn!(
                 lc_messages = language,
-                "PostgreSQL tells its errors in a language in which a full disk or a lock that was not had in \
-                 time looks like a fault of ours; let its administrator run: ALTER ROLE … SET lc_messages TO 'C'"
+                remedy = "ALTER ROLE … SET lc_messages TO 'C', as a superuser",
+                "PostgreSQL tells its errors in a language that is not known here"
             );
         }
         Ok(())

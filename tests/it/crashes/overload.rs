@@ -2,14 +2,14 @@
 //! doubled.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use diesel_async::SimpleAsyncConnection as _;
 use futures_util::future::join_all;
-use roomcast::db::{Engine, Tx};
-use roomcast::with_conn;
+use roomcast::db::Tx;
 use serde_json::json;
 
-use crate::harness::{TestApp, at_last};
+use crate::harness::environment::{on_postgres, postgres};
+use crate::harness::{Client, TestApp, at_last};
 
 /// How many come at once.
 const BROADCASTS: usize = 1_000;
@@ -17,15 +17,31 @@ const BROADCASTS: usize = 1_000;
 /// Bytes of data in each: fewer of large ones are held.
 const BULK: usize = 12_000;
 
-/// Keeps every log from being written to until it is finished.
-async fn hold_all_logs(app: &TestApp) -> Tx {
-    let mut tx = app.app.db.central().begin_write().await.unwrap();
-    if app.app.db.engine() == Engine::Postgres {
-        let conn = &mut *tx;
-        let lock = "LOCK TABLE shared.activity_heads IN ACCESS EXCLUSIVE MODE";
-        with_conn!(conn, |c| c.batch_execute(lock).await).unwrap();
+/// What keeps every log from being written to, and from nothing else.
+enum Held {
+    Sqlite(Box<Tx>),
+    Postgres(tokio_postgres::Client),
+}
+
+impl Held {
+    async fn begin(app: &TestApp) -> Self {
+        if !on_postgres() {
+            return Self::Sqlite(Box::new(app.app.db.central().begin_write().await.unwrap()));
+        }
+        let client = postgres(&app.database_url()).await;
+        client.batch_execute("BEGIN; SELECT 1 FROM shared.activity_heads FOR UPDATE").await.unwrap();
+        Self::Postgres(client)
     }
-    tx
+
+    async fn end(self) {
+        match self {
+            Self::Sqlite(tx) => {
+                let outcome: roomcast::error::Result<()> = tx.finish(Ok(())).await;
+                outcome.unwrap();
+            }
+            Self::Postgres(client) => client.batch_execute("COMMIT").await.unwrap(),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,10 +50,10 @@ async fn a_thousand_broadcasts_at_once_are_taken_or_refused_and_nothing_else() {
     let acme = app.organisation("Acme").with_member("mia").create().await;
     let mut socket = app.connect(&acme["mia"]).await;
     let before = app.head(&acme.admin).await;
-    let caller = app.as_user(&acme.admin);
+    let caller = Client::patient(app.base.clone()).as_user(&acme.admin);
     let bulk = "x".repeat(BULK);
-    let held = hold_all_logs(&app).await;
-    let refusals = std::sync::atomic::AtomicUsize::new(0);
+    let held = Held::begin(&app).await;
+    let refusals = AtomicUsize::new(0);
     let calls = join_all((0..BROADCASTS).map(|number| {
         let body = json!({ "message": number.to_string(), "data": { "bulk": bulk } });
         let call = caller.post("/organisations/broadcast").json(&body);
@@ -45,18 +61,14 @@ async fn a_thousand_broadcasts_at_once_are_taken_or_refused_and_nothing_else() {
         async move {
             let answer = call.await;
             if answer.status != 201 {
-                refusals.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                refusals.fetch_add(1, Ordering::SeqCst);
             }
             (number, answer)
         }
     }));
     let release = async {
-        at_last("refusals", async || {
-            (refusals.load(std::sync::atomic::Ordering::SeqCst) >= 100).then_some(())
-        })
-        .await;
-        let outcome: roomcast::error::Result<()> = held.finish(Ok(())).await;
-        outcome.unwrap();
+        at_last("refusals", async || (refusals.load(Ordering::SeqCst) >= 100).then_some(())).await;
+        held.end().await;
     };
     let (answers, ()) = tokio::join!(calls, release);
 
