@@ -14,11 +14,11 @@ mod socket;
 mod wait;
 
 pub(crate) use app::{Ground, TestApp};
-pub(crate) use caller::{Answer, Call};
+pub(crate) use caller::{Answer, Call, Caller};
 pub(crate) use child::Child;
 pub(crate) use client::{Client, options};
 pub(crate) use database::TestDatabase;
 pub(crate) use feed::Item;
 pub(crate) use organisation::{Organisation, PASSWORD, Person};
 pub(crate) use socket::{Delivered, TestSocket};
-pub(crate) use wait::{eventually, within};
+pub(crate) use wait::{at_last, eventually, within};
