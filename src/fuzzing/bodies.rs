@@ -27,7 +27,7 @@ fn parse<T: FromFields>(body: &serde_json::Value) -> Option<T> {
 
 /// A body of any request.
 pub fn bodies(data: &[u8]) {
-    let Ok(body) = json::parse(data) else { return };
+    let Ok(body) = json::parse(data, json::MAX_DEPTH) else { return };
     parse::<AcceptInvite>(&body);
     parse::<CreateBroadcast>(&body);
     parse::<InviteUser>(&body);

@@ -14,7 +14,7 @@ fn read(bytes: &[u8], pieces: &[usize]) -> (Vec<Message>, Result<(), CloseCode>)
     for length in pieces.iter().cycle() {
         let (piece, after) = rest.split_at((*length).clamp(1, rest.len().max(1)).min(rest.len()));
         let fed = reader.feed(piece, |message| {
-            messages.push(message);
+            messages.extend(message);
             Ok(())
         });
         if fed.is_err() {

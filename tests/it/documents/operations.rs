@@ -69,8 +69,12 @@ fn every_metric_is_in_the_page_and_none_that_is_not_there() {
 fn alerts_are_about_metrics_that_are_there_and_each_is_in_the_page() {
     let (file, page, metrics) = (read("deploy/alerts.yml"), read(PAGE), metrics());
     let rules: Value = serde_saphyr::from_str(&file).unwrap();
-    let rules: Vec<&Value> =
-        rules["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap()).collect();
+    let rules: Vec<&Value> = rules["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|group| group["rules"].as_array().unwrap())
+        .collect();
     assert!(rules.len() > 5);
     for rule in rules {
         let name = rule["alert"].as_str().unwrap();
@@ -181,15 +185,19 @@ fn commands_and_settings_in_the_page_exist() {
         let words: Vec<&str> = line.split_whitespace().collect();
         for pair in words.windows(2) {
             let program = pair[0].rsplit('/').next().unwrap();
-            if ["roomcast", "hub"].contains(&program) && pair[1].chars().all(|letter| letter.is_ascii_lowercase()) {
+            if ["roomcast", "hub"].contains(&program)
+                && pair[1].chars().all(|letter| letter.is_ascii_lowercase())
+            {
                 used.insert(pair[1]);
             }
         }
     }
     let used: BTreeSet<&str> = used.intersection(&known).copied().collect();
     let told = |name: &&str| used.contains(name) || page.contains(&format!("`roomcast {name}"));
-    let untold: Vec<_> =
-        known.iter().filter(|name| !["serve", "help", "openapi", "seed"].contains(name) && !told(name)).collect();
+    let untold: Vec<_> = known
+        .iter()
+        .filter(|name| !["serve", "help", "openapi", "seed"].contains(name) && !told(name))
+        .collect();
     assert!(untold.is_empty(), "{PAGE} does not tell of {untold:?}");
     for mention in page.split("`roomcast ").skip(1) {
         let name = mention.split(['`', ' ']).next().unwrap();
