@@ -9,11 +9,15 @@ mod bodies;
 mod frames;
 mod tokens;
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use ipnet::IpNet;
 
 use crate::activity::{ActivityType, FeedQuery};
 use crate::auth::OrganisationKey;
+use crate::http::client_address::{FORWARDED_FOR, client_of};
 use crate::http::{Fields, PageQuery, json, request_id};
 use crate::types::{
     ActivityId, Email, InvalidText, InviteId, Message, NewPassword, OrgId, OrganisationName, Password,
@@ -28,10 +32,11 @@ pub use tokens::{access_tokens, opaque_tokens};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its file in `fuzz/fuzz_targets` and its folder in `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("access_tokens", access_tokens),
     ("bodies", bodies),
     ("client_frames", client_frames),
+    ("forwarded_addresses", forwarded_addresses),
     ("frames", frames),
     ("handshakes", handshakes),
     ("ids", ids),
@@ -58,6 +63,29 @@ fn headers(lines: &str) -> HeaderMap {
 fn pairs(query: &str) -> Option<Vec<(String, String)>> {
     let uri: Uri = format!("/?{query}").parse().ok()?;
     Query::<Vec<(String, String)>>::try_from_uri(&uri).ok().map(|Query(pairs)| pairs)
+}
+
+/// The headers `x-forwarded-for`, one a line: nobody is taken for whom no proxy named.
+pub fn forwarded_addresses(data: &[u8]) {
+    const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+    let mut headers = HeaderMap::new();
+    for value in data.split(|byte| *byte == b'\n').filter_map(|line| HeaderValue::from_bytes(line).ok()) {
+        headers.append(FORWARDED_FOR, value);
+    }
+    assert_eq!(client_of(PEER, &headers, &[]), PEER, "a peer that nobody trusts is believed nothing");
+    let trusted: Vec<IpNet> =
+        ["10.0.0.0/8", "fd00::/8"].iter().filter_map(|network| network.parse().ok()).collect();
+    let client = client_of(PEER, &headers, &trusted);
+    assert_eq!(client, client.to_canonical(), "an address has one form");
+    let text = String::from_utf8_lossy(data);
+    let named = |entry: &str| {
+        let entry = entry.trim();
+        let address = entry.parse().or_else(|_| entry.parse::<SocketAddr>().map(|address| address.ip()));
+        let address =
+            address.or_else(|_| entry.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>());
+        address.is_ok_and(|address| address.to_canonical() == client)
+    };
+    assert!(client == PEER || text.split([',', '\n']).any(named), "{client} is not in {text:?}");
 }
 
 /// The headers of a handshake, and after an empty line its query.

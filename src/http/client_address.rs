@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::error::Error;
 
 /// The header in which each proxy appends whom it was asked by.
-const FORWARDED_FOR: &str = "x-forwarded-for";
+pub(crate) const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The address of whoever sent a request, as far as it can be believed. An IPv4 address that is mapped
 /// into IPv6 is the IPv4 address.
@@ -33,7 +33,7 @@ pub async fn resolve(State(app): State<App>, mut request: Request, next: Next) -
 /// The peer; or, where that is a trusted proxy, whom it names in `X-Forwarded-For`, and so on from right to
 /// left through all that are trusted. What cannot be read ends the walk at the last that could: whatever
 /// is to the left of it, nobody trusted vouches for.
-fn client_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+pub(crate) fn client_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut client = peer.to_canonical();
     // Several headers are one list, in their order (RFC 9110, section 5.2).
     let values = headers.get_all(FORWARDED_FOR).into_iter().collect::<Vec<_>>();

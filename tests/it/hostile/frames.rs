@@ -26,8 +26,8 @@ fn frame(first: u8, width: usize, payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u64).to_be_bytes();
     match width {
         0 => frame.push(0x80 | length[7]),
-        2 => frame.push(0x80 | 126),
-        _ => frame.push(0x80 | 127),
+        2 => frame.push(0xFE),
+        _ => frame.push(0xFF),
     }
     frame.extend(&length[8 - width..]);
     frame.extend([0; 4]);

@@ -209,9 +209,9 @@ async fn text_has_its_length_in_characters_and_no_nul() {
             }
             let max = field.schema["maxLength"].as_u64().map(|max| usize::try_from(max).unwrap());
             // The longest characters there are: four bytes each.
-            let of = |length: usize| match field.is_email() {
-                true => format!("{}@b.c", "🐎".repeat(length - 4)),
-                false => "🐎".repeat(length),
+            let of = |length: usize| match length {
+                length if field.is_email() => format!("{}@b.c", "🐎".repeat(length - 4)),
+                length => "🐎".repeat(length),
             };
             // Where a pattern names the characters, horses are not among them.
             let any_character = !field.schema["pattern"].as_str().unwrap_or_default().contains("0-9");

@@ -211,7 +211,7 @@ async fn invented_refresh_and_invite_tokens_find_nothing() {
             format!("{token}="),
             format!(" {token}"),
             token.to_lowercase(),
-            token[..token.len() - 1].to_owned(),
+            token.get(..token.len() - 1).unwrap().to_owned(),
             "A".repeat(token.len()),
             "A".repeat(200_000),
             altered(token, 0, &foreign),

@@ -1,0 +1,165 @@
+"""Who calls the hub when schemathesis does, and with what it could not invent.
+
+Most of what schemathesis makes up is refused, and so it should be. To see real answers, too, a good part of the
+cases that are right by the document get a password, a token or an id that exists, just before they are sent;
+what is wrong on purpose stays as it is. Calls that end the caller's session, change a password or remove somebody
+are made by or done to people who exist for that alone.
+
+Environment: ROOMCAST_BASE, ROOMCAST_ROLE (admin or member), ROOMCAST_ANSWERS (a file for the counts).
+"""
+
+import atexit
+import collections
+import itertools
+import json
+import os
+
+import requests
+import schemathesis
+
+BASE = os.environ["ROOMCAST_BASE"]
+ROLE = os.environ["ROOMCAST_ROLE"]
+PASSWORD = "a password of schemathesis"
+NUMBER = itertools.count(1)
+
+
+def call(method, path, body=None, token=None):
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    answer = requests.request(method, f"{BASE}/api/v1{path}", json=body, headers=headers, timeout=20)
+    assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
+    return answer.json() if answer.content else None
+
+
+def register():
+    """The founder of an organisation with room for everybody."""
+    email = f"founder.{ROLE}.{next(NUMBER)}@example.com"
+    body = {"organisationName": "Acme", "name": "Ada", "email": email, "password": PASSWORD}
+    session = call("POST", "/auth/register", body)
+    call("PATCH", "/organisations/subscription", {"plan": "ENTERPRISE"}, session["accessToken"])
+    return session
+
+
+def invite(role="MEMBER"):
+    email = f"somebody.{ROLE}.{next(NUMBER)}@example.com"
+    return call("POST", "/users/invite", {"email": email, "role": role}, FOUNDER["accessToken"])
+
+
+def join(role="MEMBER"):
+    body = {"token": invite(role)["inviteToken"], "name": "Somebody", "password": PASSWORD}
+    return call("POST", "/users/accept-invite", body)
+
+
+def log_in(session, password=PASSWORD):
+    return call("POST", "/auth/login", {"email": session["user"]["email"], "password": password})
+
+
+FOUNDER = register()
+# Who makes the calls. The founder is not touched, so that whatever happens others can be let in.
+CALLER = join(ROLE.upper())
+# Who changes name and password, and who signs out: nobody else's session ends with that.
+CHANGER = join(ROLE.upper())
+LEAVER = join(ROLE.upper())
+REFRESHER = join(ROLE.upper())
+# Where plans change: with few members, so that each plan is large enough.
+SMALL = register()
+# Who is promoted and demoted.
+TARGET = join()
+# Where the caller may go, too.
+SECOND = call("POST", "/organisations", {"name": "Second"}, CALLER["accessToken"])
+
+passwords = {"update_me": PASSWORD}
+refresh_token = REFRESHER["refreshToken"]
+plans = itertools.cycle(["PRO", "FREE", "ENTERPRISE"])
+turns = collections.Counter()
+answers = collections.defaultdict(collections.Counter)
+
+
+def operation_id(case):
+    return case.operation.definition.raw["operationId"]
+
+
+@schemathesis.auth(refresh_interval=None)
+class Bearer:
+    """The token for each call: mostly the caller's."""
+
+    def get(self, case, context):
+        match operation_id(case):
+            case "logout":
+                return log_in(LEAVER)["accessToken"]
+            case "update_me":
+                return CHANGER["accessToken"]
+            case "update_subscription" if ROLE == "admin":
+                return SMALL["accessToken"]
+        return CALLER["accessToken"]
+
+    def set(self, case, data, context):
+        case.headers["Authorization"] = f"Bearer {data}"
+
+
+def one_in(count, name):
+    """True for every so many-th case of an operation, beginning with the first."""
+    turns[name] += 1
+    return turns[name] % count == 1
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    if case.meta is None or case.meta.generation.mode.is_negative or case.method != case.operation.method.upper():
+        return
+    name, body, query = operation_id(case), case.body, case.query or {}
+    admin = ROLE == "admin"
+    # An idempotency key is for one request, and these are many.
+    for header in [header for header in case.headers or {} if header.lower() == "idempotency-key"]:
+        case.headers[header] = f"schemathesis-{next(NUMBER)}"
+    # A cursor is what the server gave.
+    query.pop("cursor", None)
+    if "before" in query:
+        query.pop("after", None)
+    match name:
+        case "login" if one_in(2, name):
+            body.update(email=CALLER["user"]["email"], password=PASSWORD, organisation=FOUNDER["organisation"]["slug"])
+        case "refresh_tokens" if one_in(2, name):
+            body["refreshToken"] = refresh_token
+        case "switch_organisation" if one_in(2, name):
+            body["organisationId"] = SECOND["id"]
+        case "update_me" if "password" in body and one_in(2, name):
+            body["currentPassword"] = passwords[name]
+        case "update_subscription":
+            body["plan"] = next(plans)
+        case "accept_invite" if one_in(3, name):
+            body["token"] = invite()["inviteToken"]
+        case "delete_invite" if admin and one_in(2, name):
+            case.path_parameters["id"] = invite()["id"]
+        case "delete_user" if admin and one_in(3, name):
+            case.path_parameters["id"] = join()["user"]["id"]
+        case "update_user" if admin and one_in(2, name):
+            case.path_parameters["id"] = TARGET["user"]["id"]
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    global refresh_token
+    name, status = operation_id(case), response.status_code
+    # Also calls with another method come here; they are no calls of the operation.
+    if case.method == case.operation.method.upper():
+        answers[name][f"{status // 100}xx"] += 1
+    if status == 200 and name == "refresh_tokens":
+        refresh_token = response.json()["refreshToken"]
+    if status == 200 and name == "update_me" and "password" in case.body:
+        passwords[name] = case.body["password"]
+
+
+# What the server takes although the document has it otherwise, out of kindness: names and addresses may have
+# spaces around them, and null is as if a field were not there.
+@schemathesis.hook
+def filter_case(context, case):
+    if not isinstance(case.body, dict):
+        return True
+    texts = [value for value in case.body.values() if isinstance(value, str)]
+    return all(text == text.strip() for text in texts)
+
+
+@atexit.register
+def write_answers():
+    with open(os.environ["ROOMCAST_ANSWERS"], "w") as file:
+        json.dump(answers, file)
