@@ -40,7 +40,7 @@ impl Drop for Lock {
     /// closing ours alone would leave the lock to that.
     fn drop(&mut self) {
         if let Err(error) = self.0.unlock() {
-            tracing::warn!(%error, "the lock of the database could not be given up");
+            tracing::debug!(%error, "the lock of the database goes with its file handle alone");
         }
     }
 }

@@ -35,5 +35,15 @@ pub use seal::SealKeys;
 
 use std::time::Duration;
 
+use crate::db::Db;
+use crate::error::Result;
+use crate::read;
+use crate::types::{OrgId, Timestamp};
+
+/// Those of these organisations that have keys which have expired by `now`.
+pub(crate) async fn list_expired(db: &Db, orgs: &[OrgId], now: Timestamp) -> Result<Vec<OrgId>> {
+    read!(db.orgs(orgs.to_vec()), |conn| Ok(queries::list_expired(conn, orgs, now).await?))
+}
+
 /// How long a key counts: longer than any client goes on repeating one request.
 pub const LIFETIME: Duration = Duration::from_hours(24);

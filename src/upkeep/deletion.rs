@@ -1,4 +1,4 @@
-//! Deleting what is over: old activities, sessions, invites.
+//! Deleting what is over: old activities, sessions, invites, idempotency keys.
 //!
 //! In chunks, each in a short transaction of its own with a pause behind it, so that nobody who writes waits
 //! for long; in turns, so that no organisation's many keep others' few waiting. Every node does this. On
@@ -16,7 +16,7 @@ use crate::db::{Claim, Tx, try_claim};
 use crate::error::{LogFailure as _, Result};
 use crate::telemetry::metric;
 use crate::types::{InviteId, OrgId, SessionId, Timestamp};
-use crate::{auth, invites, organisations, transaction};
+use crate::{auth, idempotency, invites, organisations, transaction};
 
 /// How long after the start it first looks: a start is busy.
 const FIRST_AFTER: Duration = Duration::from_mins(1);
@@ -64,6 +64,7 @@ enum Kind {
     Activities,
     Sessions,
     Invites,
+    IdempotencyKeys,
 }
 
 /// Something to delete, a chunk a turn.
@@ -80,6 +81,7 @@ enum Found {
     Activities(OrgId),
     Sessions(Vec<SessionId>),
     Invites(Vec<InviteId>),
+    IdempotencyKeys(OrgId),
 }
 
 /// What became of a turn.
@@ -98,6 +100,7 @@ impl Kind {
             Self::Activities => "activities",
             Self::Sessions => "sessions",
             Self::Invites => "invites",
+            Self::IdempotencyKeys => "idempotency_keys",
         }
     }
 }
@@ -114,13 +117,14 @@ pub async fn run(app: &App) -> Result<()> {
         after = *last;
         jobs.push_back(Job { kind: Kind::Sessions, orgs: orgs.clone(), before: over });
         jobs.push_back(Job { kind: Kind::Invites, orgs: orgs.clone(), before: now.minus(KEEP_INVITES) });
+        let of_each = |kind, found: Vec<OrgId>, before| {
+            found.into_iter().map(move |org| Job { kind, orgs: vec![org], before })
+        };
+        let expired = idempotency::list_expired(&app.db, &orgs, now).await?;
+        jobs.extend(of_each(Kind::IdempotencyKeys, expired, now));
         if let Some(before) = kept_since(app, now) {
             let prunable = retention::list_prunable(&app.db, &orgs, before).await?;
-            jobs.extend(prunable.into_iter().map(|org| Job {
-                kind: Kind::Activities,
-                orgs: vec![org],
-                before,
-            }));
+            jobs.extend(of_each(Kind::Activities, prunable, before));
         }
         if app.stop.is_cancelled() {
             return Ok(());
@@ -178,6 +182,7 @@ async fn look(app: &App, job: &Job) -> Result<Found> {
     let Job { kind, orgs, before } = job;
     Ok(match kind {
         Kind::Activities => orgs.first().map_or(Found::Nothing, |org| Found::Activities(*org)),
+        Kind::IdempotencyKeys => orgs.first().map_or(Found::Nothing, |org| Found::IdempotencyKeys(*org)),
         Kind::Sessions => {
             let found = auth::sessions::list_over(app, orgs, *before, CHUNK).await?;
             if found.is_empty() { Found::Nothing } else { Found::Sessions(found) }
@@ -205,6 +210,10 @@ async fn delete(tx: &mut Tx, job: &Job, found: &Found) -> Result<Turn> {
         Found::Invites(ids) => {
             let count = invites::service::delete_over(tx, orgs, ids, *before).await?;
             Turn::Deleted { count, more: is_full(ids.len()) }
+        }
+        Found::IdempotencyKeys(org) => {
+            let deleted = idempotency::queries::delete_expired(tx, *org, *before, CHUNK).await?;
+            Turn::Deleted { count: u64::try_from(deleted).unwrap_or(u64::MAX), more: is_full(deleted) }
         }
     })
 }

@@ -81,6 +81,18 @@ pub(super) async fn put_all(conn: &mut Conn, rows: Vec<KeyRow>) -> QueryResult<u
     }
 }
 
+/// Those of these organisations that have rows which have expired by `now`.
+pub(super) async fn list_expired(conn: &mut Conn, orgs: &[OrgId], now: Timestamp) -> QueryResult<Vec<OrgId>> {
+    with_conn!(conn, |c| {
+        idempotency_keys::table
+            .filter(idempotency_keys::org_id.eq_any(orgs).and(idempotency_keys::expires_at.le(now)))
+            .select(idempotency_keys::org_id)
+            .distinct()
+            .load(c)
+            .await
+    })
+}
+
 /// Deletes rows of an organisation that have expired by `now`, the oldest first, about `limit` of them;
 /// how many it were. There are none left where that is less than `limit`.
 pub async fn delete_expired(conn: &mut Conn, org: OrgId, now: Timestamp, limit: i64) -> QueryResult<usize> {
