@@ -17,11 +17,19 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::hub::Hub;
 use crate::limits::Limits;
+use crate::server::tls::Tls;
 use crate::types::Clock;
 use crate::{organisations, router, server, telemetry};
 
 /// How often the recorder of metrics is kept small.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// How much longer than the sockets' window a stop waits for requests in flight, and for peers to answer a
+/// close.
+const REQUESTS_GRACE: Duration = Duration::from_secs(8);
+
+/// How long it then waits for what is queued to be stored. A stop takes no longer than the three together.
+const BACKGROUND_GRACE: Duration = Duration::from_secs(2);
 
 /// The parts of a hub, shared by all its requests and sockets. Clones are cheap.
 #[derive(Clone)]
@@ -35,6 +43,8 @@ pub struct Services {
     pub db: Db,
     /// The time.
     pub clock: Clock,
+    /// The secrets that keys for other purposes are derived from.
+    pub signing: keys::SigningKeys,
     /// Makes and checks access tokens.
     pub tokens: Tokens,
     /// The key of refresh tokens' marks.
@@ -47,10 +57,16 @@ pub struct Services {
     pub limits: Limits,
     /// Delivers.
     pub hub: Hub,
-    /// Connections and the requests on them: a stop waits for them first.
+    /// The certificate, where the hub speaks TLS itself.
+    pub tls: Option<Arc<Tls>>,
+    /// Connections and the requests on them: a stop waits for them.
     pub tasks: TaskTracker,
-    /// Cancelled when the hub stops.
+    /// Open sockets, for which a stop waits first.
+    pub sockets: TaskTracker,
+    /// Cancelled when the hub begins to stop: sockets are sent away, requests are still answered.
     pub stop: CancellationToken,
+    /// Cancelled once the sockets are gone: nobody is let in, and connections end with their request.
+    pub finish: CancellationToken,
     /// What `/metrics` is written from.
     pub metrics: PrometheusHandle,
     /// Set once the migrations were found applied.
@@ -90,7 +106,8 @@ impl App {
         }
         // Also refuses a database that is newer than this version.
         db.migration_state().await?;
-        let secret = keys::signing_key(&config)?;
+        let signing = keys::SigningKeys::load(&config)?;
+        let tls = Tls::load(&config.server)?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (background, background_stop) = (TaskTracker::new(), CancellationToken::new());
         let queue = config.limits.append_queue;
@@ -102,8 +119,9 @@ impl App {
             .with_context(|| format!("cannot listen on {}:{} (HOST, PORT)", address.0, address.1))?;
         let addr = listener.local_addr().context("cannot tell where it listens")?;
         let app = Self(Arc::new(Services {
-            tokens: Tokens::new(&secret, config.auth.access_lifetime),
-            refresh_key: keys::RefreshKey::derive(&secret),
+            tokens: Tokens::new(signing.present(), config.auth.access_lifetime).accepting(signing.previous()),
+            refresh_key: keys::RefreshKey::derive(&signing),
+            signing,
             hasher: Hasher::start(config.limits.password_queue)?,
             limits: Limits::new(&config.limits, db.clone(), &clock),
             metrics,
@@ -113,11 +131,18 @@ impl App {
             clock,
             writer,
             hub,
+            tls,
             tasks,
+            sockets: TaskTracker::new(),
             stop,
+            finish: CancellationToken::new(),
         }));
         organisations::janitor::start(&app);
         background.spawn(app.limits.clone().keep_small(background_stop.clone()));
+        if let Some(tls) = &app.tls {
+            let every = app.config.server.timeouts.certificate_look;
+            background.spawn(Arc::clone(tls).watch(every, background_stop.clone()));
+        }
         background.spawn(keep_metrics_small(app.metrics.clone(), background_stop.clone()));
         server::spawn(&app, listener, router::router(&app));
         Ok(Running { addr, app, background, background_stop })
@@ -125,21 +150,38 @@ impl App {
 }
 
 impl Running {
-    /// Stops: takes no more connections, closes the sockets, lets requests in flight finish, for at most
-    /// the drain's time.
+    /// Where it listens, with the scheme that it speaks.
+    pub fn url(&self) -> String {
+        let scheme = if self.app.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.addr)
+    }
+
+    /// Stops: sends the sockets away over the drain's window, then takes no more connections, and lets
+    /// requests in flight finish. It ends with the last of them, and after `DRAIN_SECONDS` and 10 seconds
+    /// more whatever remains.
     pub async fn stop(self) {
-        self.app.stop.cancel();
-        self.app.hub.close_all();
-        let finish = async {
-            self.app.tasks.close();
-            self.app.tasks.wait().await;
-            self.background_stop.cancel();
-            self.background.close();
-            self.background.wait().await;
+        let Self { app, background, background_stop, .. } = self;
+        let window = app.config.server.drain_seconds;
+        app.stop.cancel();
+        app.hub.drain(window);
+        let finished = async {
+            app.sockets.close();
+            app.sockets.wait().await;
+            app.finish.cancel();
+            app.tasks.close();
+            app.tasks.wait().await;
+            // Of a handshake that was under way when the stop began.
+            app.sockets.wait().await;
         };
-        if tokio::time::timeout(self.app.config.server.drain_seconds, finish).await.is_err() {
-            tracing::warn!("not everything finished within DRAIN_SECONDS; stopping all the same");
-            self.background_stop.cancel();
+        if tokio::time::timeout(window + REQUESTS_GRACE, finished).await.is_err() {
+            let (connections, sockets) = (app.tasks.len(), app.sockets.len());
+            tracing::warn!(connections, sockets, "not everything finished in time; stopping all the same");
+            app.finish.cancel();
+        }
+        background_stop.cancel();
+        background.close();
+        if tokio::time::timeout(BACKGROUND_GRACE, background.wait()).await.is_err() {
+            tracing::warn!("not everything that was queued could be stored in time");
         }
     }
 }

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
 use crate::app::App;
+use crate::auth::TokenHash;
 use crate::db::MigrationState;
+use crate::error::{Code, Error, Result};
+use crate::http::extract::bearer;
 
 /// How long the database may take to answer before the hub is not ready.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -73,8 +76,17 @@ async fn ask_database(app: &App) -> anyhow::Result<MigrationState> {
     Ok(state)
 }
 
-/// Everything counted, in Prometheus' text format.
-async fn metrics(State(app): State<App>) -> Response {
+/// Everything counted, in Prometheus' text format. 401 `token_invalid` without the token, where one is set.
+async fn metrics(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
+    if let Some(expected) = &app.config.telemetry.metrics_token {
+        let given = bearer(&headers).map(|token| TokenHash::of(token.as_bytes()));
+        // Hashes are compared, so that neither length nor content is told by the time it takes.
+        let expected = TokenHash::of(expected.reveal().as_bytes()).to_vec();
+        if !given.is_some_and(|given| given.matches(&expected)) {
+            let detail = "Send the token of METRICS_TOKEN: Authorization: Bearer <token>.";
+            return Err(Error::refused(Code::TokenInvalid, detail));
+        }
+    }
     let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (headers, app.metrics.render()).into_response()
+    Ok((headers, app.metrics.render()).into_response())
 }

@@ -11,7 +11,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
 use crate::error::{Code, Error};
-use crate::http::{client_address, meter, middleware};
+use crate::http::{browser, client_address, meter, middleware};
 use crate::{activity, auth, broadcast, hub, invites, operations, organisations, users};
 
 /// The API's routes and the document that describes them.
@@ -40,12 +40,14 @@ fn split() -> (Router<App>, utoipa::openapi::OpenApi) {
 /// The whole service.
 pub fn router(app: &App) -> Router {
     let (api, document) = split();
+    // Otherwise the page asks a server on the internet what it thinks of the document.
+    let docs = utoipa_swagger_ui::Config::default().validator_url("none");
     Router::new()
         .nest("/api/v1", api.clone())
         .nest("/api", api)
         .merge(hub::routes())
         .merge(operations::routes())
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .merge(SwaggerUi::new("/docs").config(docs).url("/openapi.json", document))
         .route("/", get(async || Redirect::temporary("/docs/")))
         .fallback(async || Error::refused(Code::NotFound, "There is no such path."))
         .method_not_allowed_fallback(async || {
@@ -59,6 +61,8 @@ pub fn router(app: &App) -> Router {
                 "a handler panicked"
             )))
         }))
+        .layer(browser::cors(app))
+        .layer(from_fn_with_state(app.clone(), browser::protect))
         .layer(from_fn(middleware::observe))
         .with_state(app.clone())
 }

@@ -1,42 +1,69 @@
 //! The accept loop. It is our own, because a socket's connection must be handed over whole after its
 //! upgrade, and a stop must wait for every connection.
 
+mod ceiling;
+pub(crate) mod stream;
+pub mod tls;
+
+use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
-use hyper::body::Incoming;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use hyper::body::Incoming as Body;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics::counter;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
 
+use self::ceiling::{Ceiling, Open};
+use self::stream::{Incoming, Timed};
 use crate::app::App;
-
-/// How long a client may take to send a request's head.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::telemetry::metric;
 
 /// How long accepting pauses when no connection can be taken, as when all file descriptors are in use.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts connections until the app stops.
+/// How often a log line says that connections are refused or cannot be accepted: it may be so for hours.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// What a connection beyond the ceiling is answered with, where it speaks HTTP without TLS.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n\
+    Connection: close\r\n\r\n";
+
+/// Accepts connections until the app has sent its sockets away.
 pub fn spawn(app: &App, listener: TcpListener, router: Router) {
-    let (stop, tasks) = (app.stop.clone(), app.tasks.clone());
     let accept = app.clone();
-    tasks.spawn(async move {
+    app.tasks.spawn(async move {
+        let ceiling = Ceiling::new(accept.config.server.max_connections);
+        let mut complained_at = None;
         loop {
             let accepted = tokio::select! {
-                () = stop.cancelled() => return,
+                () = accept.finish.cancelled() => return,
                 accepted = listener.accept() => accepted,
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let (app, router) = (accept.clone(), router.clone());
-                    accept.tasks.spawn(serve(app, router, stream, peer));
+                    if let Some(open) = ceiling.admit() {
+                        let (app, router) = (accept.clone(), router.clone());
+                        accept.tasks.spawn(serve(app, router, stream, peer, open));
+                        continue;
+                    }
+                    if is_due(&mut complained_at) {
+                        tracing::warn!("connections are refused: as many are open as there may be");
+                    }
+                    refuse(&accept, &stream);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    if is_due(&mut complained_at) {
+                        tracing::warn!(%error, "cannot accept a connection");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -44,25 +71,45 @@ pub fn spawn(app: &App, listener: TcpListener, router: Router) {
     });
 }
 
-/// Serves one connection until it closes, is upgraded, or the app stops and its request is answered.
-async fn serve(app: App, router: Router, stream: TcpStream, peer: SocketAddr) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection was gone before it was served");
-        return;
+/// Whether something may be said again; notes that it is.
+fn is_due(said_at: &mut Option<Instant>) -> bool {
+    let due = said_at.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY);
+    if due {
+        *said_at = Some(Instant::now());
     }
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+    due
+}
+
+/// Says that there is no room, if that can be said at once: waiting for the peer would cost the room.
+fn refuse(app: &App, stream: &TcpStream) {
+    if app.tls.is_none() {
+        // A peer that is gone was refused, too.
+        drop(stream.try_write(FULL));
+    }
+}
+
+/// Serves one connection until it closes, is upgraded, or the app has stopped and its request is answered.
+async fn serve(app: App, router: Router, stream: TcpStream, peer: SocketAddr, open: Open) {
+    let accepted = tokio::select! {
+        accepted = begin(&app, stream, open) => accepted,
+        () = app.finish.cancelled() => return,
+    };
+    let Some(stream) = accepted else { return };
+    let finish = app.finish.clone();
+    let head = app.config.server.timeouts.head;
+    let service = hyper::service::service_fn(move |mut request: Request<Body>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request)
+        answer(app.clone(), router.clone(), request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(head)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = app.stop.cancelled() => {
+        () = finish.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -70,4 +117,49 @@ async fn serve(app: App, router: Router, stream: TcpStream, peer: SocketAddr) {
     if let Err(error) = served {
         tracing::debug!(%error, "a connection ended with an error");
     }
+}
+
+/// Does what comes before HTTP. `None` where the connection is over.
+async fn begin(app: &App, stream: TcpStream, open: Open) -> Option<Incoming> {
+    let timeouts = &app.config.server.timeouts;
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection was gone before it was served");
+        return None;
+    }
+    let Some(tls) = &app.tls else {
+        return Some(Incoming::plain(Timed::new(stream, timeouts.write_stall), open));
+    };
+    let accepting = tls.accept(stream, timeouts.write_stall);
+    let accepted = tokio::time::timeout(timeouts.tls_handshake, accepting).await;
+    match accepted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+        Ok(Some(stream)) => Some(Incoming::tls(stream, open)),
+        Ok(None) => {
+            tracing::debug!("a client spoke HTTP where TLS is spoken");
+            None
+        }
+        Err(error) => {
+            counter!(metric::TLS_HANDSHAKES_FAILED).increment(1);
+            tracing::debug!(%error, "a TLS handshake failed");
+            None
+        }
+    }
+}
+
+/// Answers a request. While the hub stops, its connection ends with that: the client is to find another
+/// node for the next.
+async fn answer(app: App, router: Router, request: Request<Body>) -> Result<Response, Infallible> {
+    let mut response = router.oneshot(request).await?;
+    if app.stop.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
+}
+
+/// Ends a connection so that what was written arrives: closing while something is unread would have the
+/// kernel throw it away. The caller bounds the time.
+async fn close_gently(mut stream: TcpStream) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut buffer = [0; 1024];
+    while stream.read(&mut buffer).await? > 0 {}
+    Ok(())
 }

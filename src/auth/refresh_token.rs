@@ -80,9 +80,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::auth::keys::SigningKeys;
+
+    fn key_of(secret: &[u8]) -> RefreshKey {
+        RefreshKey::derive(&SigningKeys::of(secret, None))
+    }
 
     fn key() -> RefreshKey {
-        RefreshKey::derive(b"a signing key of some thirty bytes")
+        key_of(b"a signing key of some thirty bytes")
     }
 
     proptest! {
@@ -93,7 +98,7 @@ mod tests {
             let read = RefreshToken::parse(&key(), &token.to_opaque()).unwrap();
             prop_assert_eq!((read.org, read.session, read.generation), (org, session, generation));
             prop_assert_eq!(read.hash(), token.hash());
-            let other = RefreshKey::derive(b"another signing key of thirty bytes");
+            let other = key_of(b"another signing key of thirty bytes");
             prop_assert!(RefreshToken::parse(&other, &token.to_opaque()).is_none());
         }
 

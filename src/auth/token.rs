@@ -49,7 +49,8 @@ pub struct InvalidToken;
 /// Makes and checks access tokens.
 pub struct Tokens {
     encoding: EncodingKey,
-    decoding: DecodingKey,
+    /// The present key's, then the previous one's.
+    decoding: Vec<DecodingKey>,
     validation: Validation,
     lifetime: Duration,
 }
@@ -65,10 +66,17 @@ impl Tokens {
         validation.validate_exp = false;
         Self {
             encoding: EncodingKey::from_secret(secret),
-            decoding: DecodingKey::from_secret(secret),
+            decoding: vec![DecodingKey::from_secret(secret)],
             validation,
             lifetime,
         }
+    }
+
+    /// Accepts what `previous` signed, too.
+    #[must_use]
+    pub fn accepting(mut self, previous: Option<&[u8]>) -> Self {
+        self.decoding.extend(previous.map(DecodingKey::from_secret));
+        self
     }
 
     /// How long a token lives.
@@ -104,9 +112,8 @@ impl Tokens {
     /// What a token says, if it is ours and has not expired. Whether its session still stands is for the
     /// access view to tell.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, InvalidToken> {
-        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
-            .map_err(|_| InvalidToken)?;
-        let mut claims = data.claims;
+        let decode = |key| jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok();
+        let mut claims = self.decoding.iter().find_map(decode).ok_or(InvalidToken)?.claims;
         // Ended sessions are remembered for the present lifetime: no token counts for longer, whatever the
         // lifetime was when it was made.
         let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX);
@@ -163,6 +170,16 @@ mod tests {
         let claims = good.split('.').nth(1).unwrap();
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
         assert_eq!(ours.verify(&format!("{header}.{claims}."), NOW), Err(InvalidToken));
+    }
+
+    #[test]
+    fn the_previous_key_still_counts_and_signs_nothing() {
+        let (old, new) = (b"the old key of thirty-two bytes!", b"the new key of thirty-two bytes!");
+        let between = tokens(new).accepting(Some(old));
+        assert!(between.verify(&issue(&tokens(old)), NOW).is_ok());
+        assert!(tokens(new).verify(&issue(&between), NOW).is_ok());
+        assert_eq!(tokens(new).verify(&issue(&tokens(old)), NOW), Err(InvalidToken));
+        assert_eq!(tokens(old).verify(&issue(&between), NOW), Err(InvalidToken));
     }
 
     proptest! {

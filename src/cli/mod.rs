@@ -7,6 +7,7 @@ mod seed;
 mod serve;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -62,8 +63,14 @@ fn run() -> anyhow::Result<()> {
     }
     let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.context("cannot start the runtime")?.block_on(cli.run())
+    let runtime = runtime.context("cannot start the runtime")?;
+    let outcome = runtime.block_on(cli.run());
+    runtime.shutdown_timeout(EXIT_TIMEOUT);
+    outcome
 }
+
+/// How long a call that blocks, as of SQLite, may hold up the end: what had to be finished was waited for.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Cli {
     /// Runs the command.

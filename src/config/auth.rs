@@ -14,7 +14,7 @@ pub struct AuthConfig {
     #[arg(long, env = "JWT_ACCESS_SECRET", global = true, help_heading = "Access", hide_env_values = true)]
     pub jwt_access_secret: Option<Secret>,
 
-    /// The key that JWT_ACCESS_SECRET has replaced: what it signed is still accepted, so that keys rotate
+    /// The key that `JWT_ACCESS_SECRET` has replaced: what it signed is still accepted, so that keys rotate
     #[arg(
         long,
         env = "JWT_ACCESS_SECRET_PREVIOUS",

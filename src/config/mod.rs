@@ -8,6 +8,7 @@ mod database;
 mod limits;
 mod parse;
 mod server;
+mod timeouts;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub use self::database::DatabaseConfig;
 pub use self::limits::LimitsConfig;
 pub use self::parse::Secret;
 pub use self::server::ServerConfig;
+pub use self::timeouts::Timeouts;
 use crate::db::DatabaseUrl;
 
 /// All settings of a hub.

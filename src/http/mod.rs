@@ -1,6 +1,7 @@
 //! What every route shares: what handlers take from a request, how lists and failures look, and the
 //! middleware around all of them.
 
+pub mod browser;
 pub mod client_address;
 pub mod extract;
 pub mod fields;

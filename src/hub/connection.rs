@@ -3,6 +3,8 @@
 //! hold more than a turn.
 
 mod outbox;
+mod refusal;
+mod renewal;
 
 use std::io;
 use std::pin::pin;
@@ -10,12 +12,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use self::outbox::Outbox;
-use super::core::{ConnectionKey, Denied, Joined, Turn};
+pub(super) use self::refusal::refuse;
+use super::core::{Call, ConnectionKey, Joined, Turn};
 use super::metrics::HubMetrics;
 use super::protocol::{ClientFrame, CloseCode, ErrorCode, ServerFrame};
 use super::room::Room;
@@ -24,6 +25,7 @@ use super::ws::reader::{Message, Reader};
 use crate::app::App;
 use crate::auth::Claims;
 use crate::limits::Pace;
+use crate::server::stream::Stream;
 use crate::types::{ConnectionId, OrgId, Timestamp, UserId};
 
 /// Between two heartbeats. A peer that is silent for two is gone.
@@ -67,20 +69,22 @@ struct Slots {
 #[derive(Clone, Copy)]
 struct Stall {
     since: Instant,
-    written: u64,
+    sent: u64,
 }
 
 /// How far a close has come.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Closing {
     No,
+    /// The node goes away: the peer was told that it closes then.
+    At(Instant),
     /// The close frame is in the outbox or sent; the peer has until then to answer it.
     Until(Instant),
 }
 
 pub(super) struct Connection {
     app: App,
-    stream: TcpStream,
+    stream: Stream,
     room: Arc<Room>,
     key: ConnectionKey,
     waker: Arc<Notify>,
@@ -104,7 +108,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(app: App, stream: TcpStream, room: Arc<Room>, peer: Peer) -> Self {
+    pub(super) fn new(app: App, stream: Stream, room: Arc<Room>, peer: Peer) -> Self {
         let Peer { id, claims, joined, waker } = peer;
         let welcome = ServerFrame::Welcome {
             connection_id: id,
@@ -161,23 +165,23 @@ impl Connection {
             if Instant::now() >= self.deadline() {
                 self.on_deadline();
             }
-            if self.outbox.is_empty() {
+            if self.has_sent() {
                 self.fill();
             }
-            if self.outbox.is_empty() {
+            if self.has_sent() {
                 self.stall = None;
             } else {
                 match self.write() {
-                    Ok(()) if self.outbox.is_empty() => {
+                    Ok(()) if self.has_sent() => {
                         tokio::task::coop::consume_budget().await;
                         continue;
                     }
                     // A peer that does not read is still closed at once when its access ends. What else it
                     // was woken for is found when the outbox is empty.
                     Ok(()) => {
-                        let closing = self.room.core.lock().closing(self.key);
-                        if let Some(code) = closing {
-                            self.close(code);
+                        let call = self.room.core.lock().take_call(self.key);
+                        if let Some(call) = call {
+                            self.on_call(call);
                         }
                     }
                     Err(error) => {
@@ -187,7 +191,15 @@ impl Connection {
                 }
             }
             if self.is_over() {
+                self.stream.say_end();
                 return;
+            }
+            if self.stream.has_input() && !self.peer_done {
+                if self.read().is_err() {
+                    return;
+                }
+                tokio::task::coop::consume_budget().await;
+                continue;
             }
             let deadline = tokio::time::Instant::from(self.deadline());
             if sleep.deadline() != deadline {
@@ -195,7 +207,7 @@ impl Connection {
             }
             tokio::select! {
                 biased;
-                ready = self.stream.readable(), if !self.peer_done => {
+                ready = self.stream.tcp().readable(), if !self.peer_done => {
                     if ready.and_then(|()| self.read()).is_err() {
                         return;
                     }
@@ -203,7 +215,7 @@ impl Connection {
                     tokio::task::coop::consume_budget().await;
                 }
                 () = self.waker.notified() => {}
-                ready = self.stream.writable(), if !self.outbox.is_empty() => {
+                ready = self.stream.tcp().writable(), if !self.has_sent() => {
                     if ready.is_err() {
                         return;
                     }
@@ -213,32 +225,46 @@ impl Connection {
         }
     }
 
+    /// Whether the kernel has taken all that was to be said.
+    fn has_sent(&self) -> bool {
+        self.outbox.is_empty() && !self.stream.has_unsent()
+    }
+
+    /// Whether the close was said: nothing else is from here on.
+    fn is_closing(&self) -> bool {
+        matches!(self.closing, Closing::Until(_))
+    }
+
     /// Whether both sides have closed, or time is up.
     fn is_over(&self) -> bool {
         match self.closing {
-            Closing::No => self.peer_done,
-            Closing::Until(deadline) => {
-                Instant::now() >= deadline || (self.peer_done && self.outbox.is_empty())
-            }
+            Closing::No | Closing::At(_) => self.peer_done,
+            Closing::Until(deadline) => Instant::now() >= deadline || (self.peer_done && self.has_sent()),
         }
     }
 
     /// When something is due.
     fn deadline(&self) -> Instant {
-        if let Closing::Until(deadline) = self.closing {
-            return deadline;
-        }
+        let closes = match self.closing {
+            Closing::Until(deadline) => return deadline,
+            Closing::At(moment) => moment,
+            Closing::No => self.heartbeat_at,
+        };
         let slow = self.app.hub.inner.slow_socket;
         let stalled = self.stall.filter(|_| !slow.is_zero()).map(|stall| stall.since + slow);
-        self.heartbeat_at.min(self.expires).min(stalled.unwrap_or(self.heartbeat_at))
+        self.heartbeat_at.min(self.expires).min(closes).min(stalled.unwrap_or(self.heartbeat_at))
     }
 
     fn on_deadline(&mut self) {
-        if self.closing != Closing::No {
+        if self.is_closing() {
             return;
         }
         let now = Instant::now();
         if self.close_if_expired() {
+            return;
+        }
+        if matches!(self.closing, Closing::At(moment) if now >= moment) {
+            self.close(CloseCode::ServiceRestart);
             return;
         }
         let slow = self.app.hub.inner.slow_socket;
@@ -246,11 +272,12 @@ impl Connection {
             && !slow.is_zero()
             && now >= stall.since + slow
         {
-            if self.outbox.written() - stall.written < SLOW_BYTES {
+            let sent = self.sent();
+            if sent - stall.sent < SLOW_BYTES {
                 self.close(CloseCode::TooSlow);
                 return;
             }
-            self.stall = Some(Stall { since: now, written: self.outbox.written() });
+            self.stall = Some(Stall { since: now, sent });
         }
         if now >= self.heartbeat_at {
             if now.duration_since(self.heard_at) > HEARTBEAT * 2 {
@@ -262,6 +289,11 @@ impl Connection {
             self.slots.tell = true;
             self.heartbeat_at = now + HEARTBEAT;
         }
+    }
+
+    /// Bytes that the peer's side took so far.
+    fn sent(&self) -> u64 {
+        self.stream.sent(self.outbox.written())
     }
 
     /// The token counts by the clock that it was made by; the timer may run a little ahead of it.
@@ -277,7 +309,7 @@ impl Connection {
 
     /// Puts what is next into the outbox, which is empty.
     fn fill(&mut self) {
-        if self.closing != Closing::No {
+        if self.is_closing() {
             return;
         }
         let slots = &mut self.slots;
@@ -304,25 +336,44 @@ impl Connection {
             }
             Turn::Gap(gap) => self.outbox.push_frame(&ServerFrame::from(gap)),
             Turn::Wait => {}
-            Turn::Close(code) => self.close(code),
+            Turn::Called(call) => self.on_call(call),
+        }
+    }
+
+    /// Does what it is called for.
+    fn on_call(&mut self, call: Call) {
+        match call {
+            Call::GoAway(at) => {
+                if !self.is_closing() {
+                    self.closing = Closing::At(at);
+                    let left = at.saturating_duration_since(Instant::now());
+                    let closes_in_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+                    self.outbox.push_frame(&ServerFrame::GoAway { closes_in_ms });
+                }
+            }
+            Call::Close(code) => self.close(code),
         }
     }
 
     /// Writes as much of the outbox as the peer takes now.
     fn write(&mut self) -> io::Result<()> {
         let metrics = &self.app.hub.inner.metrics;
-        while !self.outbox.is_empty() {
-            match self.outbox.write_to(&self.stream, metrics) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let written = self.outbox.written();
-                    self.stall.get_or_insert_with(|| Stall { since: Instant::now(), written });
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
+        let written = loop {
+            if self.outbox.is_empty() {
+                break self.stream.try_flush();
             }
+            if let Err(error) = self.outbox.write_to(&mut self.stream, metrics) {
+                break Err(error);
+            }
+        };
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let sent = self.sent();
+                self.stall.get_or_insert_with(|| Stall { since: Instant::now(), sent });
+                Ok(())
+            }
+            written => written,
         }
-        Ok(())
     }
 
     /// Reads what has come.
@@ -335,7 +386,7 @@ impl Connection {
             }
             Ok(length) => {
                 self.heard_at = Instant::now();
-                if self.closing == Closing::No && self.close_if_expired() {
+                if !self.is_closing() && self.close_if_expired() {
                     return Ok(());
                 }
                 self.receive(buffer.get(..length).unwrap_or_default());
@@ -359,7 +410,7 @@ impl Connection {
     /// Counts a frame, whatever is in it, and takes the message that it completes.
     fn on_frame(&mut self, message: Option<Message>) -> Result<(), CloseCode> {
         if let Some(rate) = self.app.hub.inner.frame_rate
-            && self.closing == Closing::No
+            && !self.is_closing()
             && !self.pace.take(rate, self.app.clock.elapsed())
         {
             return Err(CloseCode::TooMany);
@@ -374,7 +425,7 @@ impl Connection {
                 self.peer_done = true;
                 Err(CloseCode::Normal)
             }
-            _ if self.closing != Closing::No => Ok(()),
+            _ if self.is_closing() => Ok(()),
             Message::Ping(payload) => {
                 self.slots.pong = Some(payload);
                 Ok(())
@@ -406,34 +457,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Puts a fresh token in the place of the present one, which counts until it expires.
-    fn authenticate(&mut self, token: &str) {
-        let verified = self.app.tokens.verify(token, self.app.clock.now()).ok();
-        let claims = verified.filter(|claims| claims.org == self.org && claims.sub == self.user);
-        let renewed = claims.ok_or(Denied::SessionEnded).and_then(|claims| {
-            let role = self.room.core.lock().renew(self.key, self.user, claims.sid, Instant::now())?;
-            Ok((claims.expires_at(), role))
-        });
-        match renewed {
-            Ok((expires_at, role)) => {
-                self.expires_at = expires_at;
-                self.expires = Instant::now() + expires_at.since(self.app.clock.now());
-                self.slots.auth_ok = encode(&ServerFrame::AuthOk { token_expires_at: expires_at, role });
-            }
-            Err(Denied::SessionEnded | Denied::UserUnknown) => {
-                let detail = "The token is not valid, not this user's, or its session has ended.";
-                self.slots.error = encode(&ServerFrame::error(ErrorCode::TokenInvalid, detail));
-            }
-            Err(Denied::Stale | Denied::TooManySockets(_)) => {
-                let detail = "This node cannot tell now who may enter. Try again shortly.";
-                self.slots.error = encode(&ServerFrame::error(ErrorCode::AccessUnknown, detail));
-            }
-        }
-    }
-
     /// Says that it closes, after the frame that is half written, and nothing else from here on.
     fn close(&mut self, code: CloseCode) {
-        if self.closing != Closing::No {
+        if self.is_closing() {
             return;
         }
         tracing::debug!(close.code = code.code(), "a socket closes");
@@ -460,27 +486,4 @@ fn encode(frame: &ServerFrame) -> Option<Bytes> {
 fn fraction(id: ConnectionId) -> f64 {
     let [.., high, low] = *id.as_uuid().as_bytes();
     f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX)
-}
-
-/// Closes a socket that may not take part.
-pub(super) async fn refuse(mut stream: TcpStream, code: CloseCode) {
-    let goodbye = async {
-        stream.write_all(&frame::close(code)).await?;
-        // The peer answers; closing before it has would make its kernel throw our code away.
-        let (mut reader, mut buffer) = (Reader::default(), [0; 256]);
-        loop {
-            let length = stream.read(&mut buffer).await?;
-            let said = reader.feed(buffer.get(..length).unwrap_or_default(), |message| match message {
-                Some(Message::Close) => Err(CloseCode::Normal),
-                Some(Message::Text(_) | Message::Binary | Message::Ping(_) | Message::Pong) | None => Ok(()),
-            });
-            if length == 0 || said.is_err() {
-                return io::Result::Ok(());
-            }
-        }
-    };
-    // Neither a peer that is gone nor one that does not answer can be helped.
-    if let Ok(Err(error)) = tokio::time::timeout(CLOSE_TIMEOUT, goodbye).await {
-        tracing::debug!(%error, "a refused peer was gone");
-    }
 }

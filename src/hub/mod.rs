@@ -16,6 +16,7 @@ mod sweep;
 pub(crate) mod ws;
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::core::{Admitted, Denied, Join, Joined, SocketLimits, SocketsOf};
+use self::core::{Admitted, ConnectionKey, Denied, Join, Joined, SocketLimits, SocketsOf};
 use self::metrics::HubMetrics;
 use self::room::{Room, State};
 use crate::activity;
@@ -114,11 +115,26 @@ impl Hub {
         }
     }
 
-    /// Closes every socket: the node stops. Whoever joins later has to look for that itself.
-    pub fn close_all(&self) {
+    /// Sends every socket away: the node stops. Each is told its own moment of the window, evenly over it
+    /// and whatever its organisation, and closed then; without a window, all are closed now. Whoever joins
+    /// later has to look for the stop itself.
+    pub fn drain(&self, window: Duration) {
         let rooms: Vec<Arc<Room>> = self.inner.rooms.read().values().cloned().collect();
-        for room in rooms {
-            room.close_all();
+        if window.is_zero() {
+            for room in &rooms {
+                room.close_all();
+            }
+            return;
+        }
+        let keys =
+            rooms.iter().flat_map(|room| room.core.lock().keys().into_iter().map(move |key| (room, key)));
+        let mut sockets: Vec<(&Arc<Room>, ConnectionKey)> = keys.collect();
+        // At random: the sockets of one organisation are not to come back all at once.
+        let order = RandomState::new();
+        sockets.sort_by_cached_key(|(room, key)| order.hash_one((room.org, key)));
+        let (now, count) = (Instant::now(), sockets.len());
+        for (number, (room, key)) in sockets.into_iter().enumerate() {
+            room.core.lock().go_away(key, now + share(window, number, count));
         }
     }
 
@@ -126,6 +142,12 @@ impl Hub {
     pub fn sockets(&self) -> usize {
         self.inner.rooms.read().values().map(|room| room.core.lock().len()).sum()
     }
+}
+
+/// The middle of the `number`th of `count` equal parts of a window.
+fn share(window: Duration, number: usize, count: usize) -> Duration {
+    let nanos = window.as_nanos() * (2 * number as u128 + 1) / (2 * count.max(1) as u128);
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 /// A bound of the settings, where 0 is none.
@@ -295,5 +317,20 @@ impl Inner {
     /// Tokens of sessions that ended before this have expired. A minute is added for clocks that differ.
     fn oldest_live_token(&self) -> Timestamp {
         self.clock.now().minus(self.access_lifetime + Duration::from_mins(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_even_and_within_the_window() {
+        let window = Duration::from_secs(8);
+        let shares: Vec<Duration> = (0..4).map(|number| share(window, number, 4)).collect();
+        assert_eq!(shares, [1, 3, 5, 7].map(Duration::from_secs));
+        assert_eq!(share(window, 0, 1), window / 2);
+        let last = share(Duration::from_secs(u32::MAX.into()), 99_999, 100_000);
+        assert!(last < Duration::from_secs(u32::MAX.into()));
     }
 }

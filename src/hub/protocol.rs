@@ -161,6 +161,12 @@ pub enum ServerFrame {
         /// The user's role now.
         role: Role,
     },
+    /// The node goes away and closes this socket then: the client may open its next before.
+    #[serde(rename = "GOAWAY")]
+    GoAway {
+        /// Milliseconds from now.
+        closes_in_ms: u64,
+    },
     /// Something that the client sent was refused.
     Error {
         /// What clients match on.
@@ -219,6 +225,8 @@ mod tests {
             text(gap.into()),
             r#"{"type":"RESUME_GAP","payload":{"reason":"ahead_of_log","nextSeq":1}}"#
         );
+        let away = ServerFrame::GoAway { closes_in_ms: 1500 };
+        assert_eq!(text(away), r#"{"type":"GOAWAY","payload":{"closesInMs":1500}}"#);
         let ok = ServerFrame::AuthOk { token_expires_at: Timestamp::from_millis(0), role: Role::Admin };
         assert_eq!(
             text(ok),

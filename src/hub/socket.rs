@@ -9,7 +9,6 @@ use axum::routing::get;
 use axum::{RequestExt as _, Router};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tracing::Instrument as _;
 
@@ -22,6 +21,7 @@ use crate::app::App;
 use crate::auth::Claims;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limit;
+use crate::server::stream::{Incoming, Stream};
 use crate::types::{ConnectionId, EpochId, Seq};
 
 /// The socket's route.
@@ -81,7 +81,7 @@ async fn serve(app: App, upgraded: OnUpgrade, wish: Result<Wish, CloseCode>) {
     let (stream, early) = match upgraded.await.map(take_stream) {
         Ok(Some(taken)) => taken,
         Ok(None) => {
-            tracing::error!("an upgraded connection is not a plain stream");
+            tracing::error!("an upgraded connection is not a stream of ours");
             return;
         }
         Err(error) => {
@@ -105,7 +105,7 @@ async fn serve(app: App, upgraded: OnUpgrade, wish: Result<Wish, CloseCode>) {
             let peer = Peer { id: ConnectionId::new(), claims, joined, waker };
             let mut connection = Connection::new(app.clone(), stream, room, peer);
             connection.receive(&early);
-            app.tasks.spawn(connection.run().instrument(span));
+            app.sockets.spawn(connection.run().instrument(span));
         }
         Err(code) => {
             tracing::debug!(close.code = code.code(), "a socket was refused");
@@ -116,9 +116,9 @@ async fn serve(app: App, upgraded: OnUpgrade, wish: Result<Wish, CloseCode>) {
 }
 
 /// The stream under an upgraded connection, and what the client sent right after its handshake.
-fn take_stream(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
+fn take_stream(upgraded: Upgraded) -> Option<(Stream, Vec<u8>)> {
+    let parts = upgraded.downcast::<TokioIo<Incoming>>().ok()?;
+    Some((parts.io.into_inner().into_stream(), parts.read_buf.to_vec()))
 }
 
 struct Admitted {

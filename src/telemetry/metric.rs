@@ -25,6 +25,10 @@ metrics! {
     counter HTTP_REQUESTS = "roomcast_http_requests_total", "Requests answered, by method, route and status.";
     histogram HTTP_SECONDS = "roomcast_http_request_seconds", "Seconds to answer a request, by method and route.";
     counter REJECTIONS = "roomcast_rejections_total", "Requests refused or failed, by code.";
+    gauge CONNECTIONS = "roomcast_connections", "Connections that are open now, sockets among them.";
+    counter CONNECTIONS_REFUSED = "roomcast_connections_refused_total", "Connections refused because as many were open as may be.";
+    counter TLS_HANDSHAKES_FAILED = "roomcast_tls_handshakes_failed_total", "TLS handshakes that failed or took too long.";
+    counter TLS_RELOADS = "roomcast_tls_reloads_total", "Times that changed files of certificate and key were read, by outcome.";
     counter LIMITED = "roomcast_limited_total", "Requests, frames and sockets refused by a limit, by which.";
     gauge LIMIT_KEYS = "roomcast_limit_keys", "Callers that a limiter remembers, by limit.";
     histogram COMMIT_BATCH_SIZE = "roomcast_commit_batch_size", "Activities committed at once by the group-commit writer.";

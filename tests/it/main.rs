@@ -8,6 +8,7 @@ mod activity;
 mod db;
 mod deploy;
 mod documents;
+mod edge;
 mod harness;
 mod healthcheck;
 mod hostile;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Buf as _, Bytes};
-use tokio::net::TcpStream;
 
 use super::encode;
 use crate::hub::core::{Entry, TURN_FRAMES};
 use crate::hub::metrics::HubMetrics;
 use crate::hub::protocol::ServerFrame;
+use crate::server::stream::Stream;
 
 /// Buffers handed to the kernel at once: a turn's frames and what else is said with them.
 const SLICES: usize = TURN_FRAMES + 8;
@@ -65,7 +65,7 @@ impl Outbox {
     }
 
     /// Writes once, all that fits one call.
-    pub(super) fn write_to(&mut self, stream: &TcpStream, metrics: &HubMetrics) -> io::Result<()> {
+    pub(super) fn write_to(&mut self, stream: &mut Stream, metrics: &HubMetrics) -> io::Result<()> {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let used = self.frames.len().min(SLICES);
         for (slice, frame) in slices.iter_mut().zip(&self.frames) {

@@ -1,10 +1,11 @@
 //! The connections of a room, indexed by user, so that an entry touches only those whom it concerns.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use slab::Slab;
 
-use super::Wake;
+use super::{Call, Wake};
 use crate::hub::protocol::CloseCode;
 use crate::types::{Role, Seq, SessionId, UserId};
 
@@ -27,8 +28,23 @@ pub(super) struct Connection<W> {
     pub(super) position: Position,
     /// The highest position that its peer was told.
     pub(super) told: Seq,
-    pub(super) closing: Option<CloseCode>,
+    pub(super) call: Option<Call>,
     pub(super) waker: W,
+}
+
+impl<W> Connection<W> {
+    /// Whether it is being closed. One that is sent away at its moment stays until then.
+    fn is_closing(&self) -> bool {
+        matches!(self.call, Some(Call::Close(_)))
+    }
+
+    /// What it is called for, if anything: to go away is said once, to close until it does.
+    pub(super) fn take_call(&mut self) -> Option<Call> {
+        match self.call {
+            Some(Call::GoAway(_)) => self.call.take(),
+            call => call,
+        }
+    }
 }
 
 /// All connections of a room.
@@ -59,7 +75,7 @@ impl<W: Wake> Connections<W> {
     pub(super) fn staying_of(&self, user: UserId) -> usize {
         let keys = self.by_user.get(&user).into_iter().flatten();
         let connections = keys.filter_map(|key| self.all.get(key.0));
-        connections.filter(|connection| connection.closing.is_none()).count()
+        connections.filter(|connection| !connection.is_closing()).count()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -78,7 +94,7 @@ impl<W: Wake> Connections<W> {
         let Some(connection) = self.all.try_remove(key.0) else {
             return;
         };
-        self.closing -= usize::from(connection.closing.is_some());
+        self.closing -= usize::from(connection.is_closing());
         if let Some(keys) = self.by_user.get_mut(&connection.user) {
             keys.retain(|other| *other != key);
             if keys.is_empty() {
@@ -123,12 +139,27 @@ impl<W: Wake> Connections<W> {
     pub(super) fn close(&mut self, code: CloseCode, which: impl Fn(&Connection<W>) -> bool) {
         let mut closed = 0;
         self.for_each(|connection| {
-            if which(connection) && connection.closing.is_none() {
-                connection.closing = Some(code);
+            if which(connection) && !connection.is_closing() {
+                connection.call = Some(Call::Close(code));
                 connection.waker.wake();
                 closed += 1;
             }
         });
         self.closing += closed;
+    }
+
+    /// Names all that are here.
+    pub(super) fn keys(&self) -> Vec<ConnectionKey> {
+        self.all.iter().map(|(key, _)| ConnectionKey(key)).collect()
+    }
+
+    /// Has a connection told that it is closed at this moment, unless it is closed before.
+    pub(super) fn go_away(&mut self, key: ConnectionKey, at: Instant) {
+        if let Some(connection) = self.all.get_mut(key.0)
+            && connection.call.is_none()
+        {
+            connection.call = Some(Call::GoAway(at));
+            connection.waker.wake();
+        }
     }
 }

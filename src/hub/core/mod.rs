@@ -21,7 +21,7 @@ pub use cache::BlockNumber;
 pub use connections::ConnectionKey;
 pub use entry::Entry;
 pub use types::{
-    Diverged, GapReason, Join, Joined, Mark, Opening, ResumeGap, SocketLimits, Sweep, Turn, Wake, Work,
+    Call, Diverged, GapReason, Join, Joined, Mark, Opening, ResumeGap, SocketLimits, Sweep, Turn, Wake, Work,
 };
 
 use access::AccessView;
@@ -308,6 +308,16 @@ impl<W: Wake> Core<W> {
         self.connections.close(code, |_| true);
     }
 
+    /// Names everybody who is connected.
+    pub fn keys(&self) -> Vec<ConnectionKey> {
+        self.connections.keys()
+    }
+
+    /// Has a connection told that it is closed at this moment. What it is owed goes on until then.
+    pub fn go_away(&mut self, key: ConnectionKey, at: Instant) {
+        self.connections.go_away(key, at);
+    }
+
     /// What the room's task has to do next, if anything.
     pub fn work(&self) -> Option<Work> {
         match self.ended {
@@ -402,7 +412,7 @@ impl<W: Wake> Core<W> {
         let position = if seq < head { Position::Behind(seq) } else { Position::CaughtUp };
         open.next_tell = open.next_tell.min(seq.plus(TELL_AFTER));
         let connection =
-            Connection { user: join.user, session: join.session, position, told: seq, closing: None, waker };
+            Connection { user: join.user, session: join.session, position, told: seq, call: None, waker };
         let key = self.connections.insert(connection, admitted.role);
         let resumed = join.after.is_some() && gap.is_none();
         Ok(Joined { key, role: admitted.role, seq, head, epoch: open.epoch, gap, resumed })
@@ -434,9 +444,9 @@ impl<W: Wake> Core<W> {
         }
     }
 
-    /// Why a connection is to be closed, if it is.
-    pub fn closing(&mut self, key: ConnectionKey) -> Option<CloseCode> {
-        self.connections.get_mut(key).and_then(|connection| connection.closing)
+    /// What a connection is called for, if anything, for one that cannot take its turn.
+    pub fn take_call(&mut self, key: ConnectionKey) -> Option<Call> {
+        self.connections.get_mut(key).and_then(Connection::take_call)
     }
 
     /// Up to where everything that is for this connection has been taken.
@@ -459,8 +469,8 @@ impl<W: Wake> Core<W> {
         let Some(connection) = self.connections.get_mut(key) else {
             return Turn::Wait;
         };
-        if let Some(code) = connection.closing {
-            return Turn::Close(code);
+        if let Some(call) = connection.take_call() {
+            return Turn::Called(call);
         }
         let Some(open) = &mut self.open else {
             return Turn::Wait;

@@ -242,10 +242,11 @@ impl World {
         let (key, user, from) = (peer.key, peer.user, peer.position);
         peer.flag.set(false);
         let position = match self.core.take(key, self.now) {
-            Turn::Close(code) => {
+            Turn::Called(Call::Close(code)) => {
                 self.peers[index].closed = Some(code);
                 return;
             }
+            Turn::Called(Call::GoAway(_)) => unreachable!("the model's node stays"),
             Turn::Gap(gap) => {
                 // The room may not know yet how far retention has come.
                 assert_eq!(gap.reason, GapReason::Expired);
@@ -474,6 +475,23 @@ fn a_stale_room_refuses_and_holds_its_frames_back_until_it_is_confirmed() {
 }
 
 #[test]
+fn who_is_sent_away_is_told_once_and_still_closed_for_cause() {
+    let mut world = World::new(3);
+    world.join(1, 0, None);
+    let (key, at) = (world.peers[0].key, world.now + Duration::from_secs(8));
+    world.peers[0].flag.set(false);
+    world.core.go_away(key, at);
+    assert!(world.peers[0].flag.get(), "it is woken");
+    assert!(matches!(world.core.take(key, world.now), Turn::Called(Call::GoAway(moment)) if moment == at));
+    assert!(matches!(world.core.take(key, world.now), Turn::Wait));
+    world.core.close_all(CloseCode::Removed);
+    world.core.go_away(key, at);
+    for _ in 0..2 {
+        assert_eq!(world.core.take_call(key), Some(Call::Close(CloseCode::Removed)), "the cause stands");
+    }
+}
+
+#[test]
 fn a_log_that_was_replaced_closes_everybody() {
     let replaced = |change: fn(&mut Head)| {
         let mut world = World::new(3);
@@ -484,7 +502,7 @@ fn a_log_that_was_replaced_closes_everybody() {
         assert!(world.core.sweep(before, &head, world.now).is_err());
         assert!(matches!(
             world.core.take(world.peers[0].key, world.now),
-            Turn::Close(CloseCode::ServiceRestart)
+            Turn::Called(Call::Close(CloseCode::ServiceRestart))
         ));
     };
     replaced(|head| head.epoch = EpochId::new());
@@ -591,7 +609,7 @@ fn sockets_that_are_being_closed_take_no_place() {
     let effect = AccessEffect::SessionEnded { session: sessions[1][0] };
     world.commit(Audience::Everyone, Some(effect));
     world.settle();
-    assert_eq!(world.core.closing(first), Some(CloseCode::Unauthorized));
+    assert_eq!(world.core.take_call(first), Some(Call::Close(CloseCode::Unauthorized)));
     join(&mut world, ana, sessions[1][1]).unwrap();
     assert_eq!(join(&mut world, cy, sessions[3][0]), too_many(SocketsOf::Organisation));
     // That it has closed frees no second place.

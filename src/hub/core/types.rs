@@ -1,6 +1,7 @@
 //! What goes into a room's decisions and what comes out of them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{AccessSnapshot, BlockNumber, ConnectionKey, Entry};
 use crate::activity::Head;
@@ -97,7 +98,16 @@ pub enum Turn {
     Gap(ResumeGap),
     /// Nothing now; the connection will be woken.
     Wait,
-    /// Close.
+    /// What it is called for, before anything else.
+    Called(Call),
+}
+
+/// What a connection is called for from outside the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// The node goes away: tell the peer, go on, and close at this moment.
+    GoAway(Instant),
+    /// Close now.
     Close(CloseCode),
 }
 

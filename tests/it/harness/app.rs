@@ -130,6 +130,8 @@ impl Ground {
         let mut config = Settings::parse_from(["roomcast"]).config;
         config.server.host = [127, 0, 0, 1].into();
         config.server.port = 0;
+        // A drain has tests of its own.
+        config.server.drain_seconds = Duration::ZERO;
         config.database.database_url = Some(database.url_text().parse().unwrap());
         folder.path().clone_into(&mut config.database.data_dir);
         config.database.run_migrations = true;
@@ -148,7 +150,7 @@ impl Ground {
         let running = App::start(self.config.clone(), self.clock.clone()).await.unwrap();
         TestApp {
             app: running.app.clone(),
-            client: Client::of(format!("http://{}", running.addr)),
+            client: Client::of(running.url()),
             running: Some(running),
             ground: self.clone(),
         }
@@ -162,6 +164,7 @@ async fn stop(running: Running, app: &App) {
     }
     assert!(stopped.is_ok(), "the server did not stop within {LIMIT:?}");
     assert_eq!(app.tasks.len(), 0, "tasks are left after the stop");
+    assert_eq!(app.sockets.len(), 0, "sockets are left after the stop");
 }
 
 impl Drop for TestApp {

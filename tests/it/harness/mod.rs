@@ -11,10 +11,11 @@ pub(crate) mod feed;
 pub(crate) mod organisation;
 pub(crate) mod raw;
 mod socket;
+pub(crate) mod tls;
 mod wait;
 
 pub(crate) use app::{Ground, TestApp};
-pub(crate) use caller::{Answer, Call};
+pub(crate) use caller::{Answer, Call, Caller};
 pub(crate) use child::Child;
 pub(crate) use client::{Client, options};
 pub(crate) use database::TestDatabase;

@@ -1,7 +1,7 @@
 //! A WebSocket byte by byte, for what no decent client does.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
 
 use super::wait::within;
 
@@ -28,9 +28,14 @@ pub(crate) enum Mask {
     Bare,
 }
 
+/// What bytes come and go over.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
 /// A connection that was upgraded, or refused to be.
 pub(crate) struct RawSocket {
-    stream: TcpStream,
+    stream: Box<dyn Duplex>,
     /// What was read and not taken.
     buffer: Vec<u8>,
 }
@@ -38,13 +43,19 @@ pub(crate) struct RawSocket {
 impl RawSocket {
     /// Connects; `receive_buffer` bounds what the kernel takes for a peer that does not read.
     pub(crate) async fn connect(base: &str, receive_buffer: Option<u32>) -> Self {
-        let address = base.strip_prefix("http://").unwrap().parse().unwrap();
+        let (_scheme, address) = base.split_once("://").unwrap();
+        let address = address.parse().unwrap();
         let socket = TcpSocket::new_v4().unwrap();
         if let Some(bytes) = receive_buffer {
             socket.set_recv_buffer_size(bytes).unwrap();
         }
         let stream = within("connecting", socket.connect(address)).await.unwrap();
-        Self { stream, buffer: Vec::new() }
+        Self::over(stream)
+    }
+
+    /// Goes on over any stream.
+    pub(crate) fn over(stream: impl Duplex + 'static) -> Self {
+        Self { stream: Box::new(stream), buffer: Vec::new() }
     }
 
     /// Connects and asks for an upgrade with this query and these further header lines; fails unless it is
@@ -56,17 +67,23 @@ impl RawSocket {
         receive_buffer: Option<u32>,
     ) -> (Self, String) {
         let mut socket = Self::connect(base, receive_buffer).await;
+        let head = socket.upgrade_here(query, headers).await;
+        (socket, head)
+    }
+
+    /// Asks for an upgrade; fails unless it is granted. Returns the answer's head.
+    pub(crate) async fn upgrade_here(&mut self, query: &str, headers: &str) -> String {
         let request = format!(
             "GET /ws{query} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
         );
-        socket.write(request.as_bytes()).await;
-        let head = socket.head().await;
+        self.write(request.as_bytes()).await;
+        let head = self.head().await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         // The nonce of RFC 6455, section 1.3, and its answer.
         let accept = "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
         assert!(head.to_lowercase().contains(&accept.to_lowercase()), "{head}");
-        (socket, head)
+        head
     }
 
     /// Sends bytes as they are.
@@ -115,6 +132,12 @@ impl RawSocket {
             }
             assert!(self.read_more().await, "the connection ended before the head of an answer");
         }
+    }
+
+    /// All that comes until the server ends the connection, which it must.
+    pub(crate) async fn rest(&mut self) -> String {
+        while self.read_more().await {}
+        String::from_utf8(std::mem::take(&mut self.buffer)).unwrap()
     }
 
     /// Sends a frame.

@@ -25,6 +25,6 @@ fn texts(delivered: &[Delivered]) -> Vec<&str> {
 }
 
 /// A message to an audience of the test's choice, which no route sends yet.
-fn message_to(audience: Audience, text: impl Into<String>) -> Activity {
+pub(crate) fn message_to(audience: Audience, text: impl Into<String>) -> Activity {
     Activity::BroadcastMessage { message: Message::try_from(text.into()).unwrap(), data: None, audience }
 }

@@ -77,6 +77,30 @@ async fn a_lost_link_is_resumed_and_duplicates_are_dropped() {
 }
 
 #[tokio::test]
+async fn a_node_that_goes_away_is_told_and_left_at_its_close() {
+    let server = Server::start().await;
+    let mut subscription = subscribe(&server);
+    let script = async {
+        let mut peer = server.accept().await;
+        peer.welcome(0, false).await;
+        peer.activities([1]).await;
+        peer.send(r#"{"type":"GOAWAY","payload":{"closesInMs":1500}}"#).await;
+        peer.activities([2]).await;
+        peer.close(1012, "restart").await;
+        let mut peer = server.accept().await;
+        assert_eq!(peer.parameter("after"), Some("2"));
+        peer.welcome(2, true).await;
+        peer
+    };
+    let client = async {
+        expect(&mut subscription, &["connected at 0", "activity 1"]).await;
+        expect(&mut subscription, &["Other(GoAway(GoAway { closes_in_ms: 1500 }))", "activity 2"]).await;
+        expect(&mut subscription, &["closed with 1012", "connected at 2"]).await;
+    };
+    tokio::join!(script, client);
+}
+
+#[tokio::test]
 async fn a_saved_position_is_where_it_starts() {
     let server = Server::start().await;
     let mut subscription = subscribe_with(&server, ConnectOptions::new("t").after(41).epoch(EPOCH));

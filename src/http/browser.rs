@@ -1,0 +1,90 @@
+//! What browsers are told: which pages of other origins may call the hub (CORS), and what they must not do
+//! with an answer.
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::Response;
+use tower::util::Either;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::request_id;
+use crate::app::App;
+
+/// For how long a browser may remember what it was allowed.
+const PREFLIGHT_AGE: Duration = Duration::from_hours(1);
+
+/// An answer of the API is no page: nothing is to be loaded or run, should a browser show it.
+const API_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+/// The interactive documents load their own files alone. Their scripts set styles, and their pictures are in
+/// their styles.
+const DOCS_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+     font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+/// Who has seen TLS here comes back with TLS for a year.
+const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Lets pages of the origins of `CORS_ORIGINS` call the hub; no layer where there are none. Tokens travel in
+/// a header, so cookies and the like are never allowed.
+pub fn cors(app: &App) -> Either<CorsLayer, tower::layer::util::Identity> {
+    let origins = &app.config.server.cors_origins;
+    let allowed = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().cloned())
+    };
+    let layer = CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IDEMPOTENCY_KEY, request_id::HEADER])
+        .expose_headers([
+            HeaderName::from_static("ratelimit-limit"),
+            HeaderName::from_static("ratelimit-remaining"),
+            HeaderName::from_static("ratelimit-reset"),
+            RETRY_AFTER,
+            HeaderName::from_static("idempotency-replayed"),
+            request_id::HEADER,
+        ])
+        .max_age(PREFLIGHT_AGE);
+    tower::util::option_layer((!origins.is_empty()).then_some(layer))
+}
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// Adds to every answer what keeps a browser from misusing it. What a route has set itself stays.
+pub async fn protect(State(app): State<App>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let docs = path == "/docs" || path.starts_with("/docs/");
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let mut default = |name: HeaderName, value: HeaderValue| {
+        headers.entry(name).or_insert(value);
+    };
+    default(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    default(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    default(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    default(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    if docs {
+        default(CONTENT_SECURITY_POLICY, DOCS_POLICY);
+    } else {
+        default(CONTENT_SECURITY_POLICY, API_POLICY);
+        default(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if app.tls.is_some() {
+        default(STRICT_TRANSPORT_SECURITY, TLS_ONLY);
+    }
+    response
+}
