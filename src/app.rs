@@ -19,7 +19,7 @@ use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::server::tls::Tls;
 use crate::types::Clock;
-use crate::{organisations, router, server, telemetry};
+use crate::{organisations, router, server, telemetry, upkeep};
 
 /// How often the recorder of metrics is kept small.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -138,6 +138,7 @@ impl App {
             finish: CancellationToken::new(),
         }));
         organisations::janitor::start(&app);
+        upkeep::start(&app);
         background.spawn(app.limits.clone().keep_small(background_stop.clone()));
         if let Some(tls) = &app.tls {
             let every = app.config.server.timeouts.certificate_look;

@@ -7,6 +7,7 @@
 pub mod activity;
 pub mod app;
 pub mod auth;
+pub mod backup;
 mod broadcast;
 pub mod cli;
 pub mod config;
@@ -23,4 +24,5 @@ pub mod router;
 pub mod server;
 pub mod telemetry;
 pub mod types;
+pub mod upkeep;
 mod users;

@@ -7,14 +7,17 @@
 //! the hub.
 
 mod append;
+mod epoch;
 mod feed;
 mod model;
 pub(crate) mod queries;
 mod replay;
+pub mod retention;
 mod routes;
 mod writer;
 
 pub use append::{Origin, append, create_log};
+pub use epoch::renew_epochs;
 pub use model::{Activity, Head, SessionEnd, SessionStart};
 pub use replay::{load_head, load_heads, read_range};
 pub(crate) use routes::{ActivityBody, routes};

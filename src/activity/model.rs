@@ -39,7 +39,7 @@ pub enum SessionEnd {
     Logout,
     /// A refresh token was used a second time.
     RefreshReuse,
-    /// Its user chose a new password in another session.
+    /// Its user has a new password, by another session or the operator.
     PasswordChanged,
 }
 
@@ -130,12 +130,12 @@ pub enum Activity {
         /// Why.
         reason: SessionEnd,
     },
-    /// A user chose a new password.
+    /// A user has a new password.
     PasswordChanged {
         /// Who.
         user: UserId,
-        /// In which session.
-        session: SessionId,
+        /// In which session they chose it; `None` where the operator gave it.
+        session: Option<SessionId>,
     },
     /// The organisation has a greater plan.
     PlanUpgraded {
@@ -246,7 +246,8 @@ impl Activity {
                 json!({ "userId": user, "sessionId": session, "reason": reason })
             }
             Self::PasswordChanged { user, session } => {
-                json!({ "userId": user, "sessionId": session, "reason": "password_changed" })
+                let reason = if session.is_some() { "password_changed" } else { "password_reset" };
+                json!({ "userId": user, "sessionId": session, "reason": reason })
             }
             Self::PlanUpgraded { from, to } => json!({ "from": from, "to": to, "upgradedAt": at }),
             Self::PlanDowngraded { from, to } => json!({ "from": from, "to": to, "downgradedAt": at }),

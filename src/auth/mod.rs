@@ -20,6 +20,6 @@ pub use hasher::Hasher;
 pub(crate) use model::{Account, Opening, SignedIn};
 pub(crate) use opaque::{OpaqueToken, TokenHash, random};
 pub(crate) use routes::{no_store, routes};
-pub(crate) use service::{accounts, memberships, session_ended, sessions, sign_in};
+pub(crate) use service::{accounts, memberships, recovery, session_ended, sessions, sign_in};
 pub use token::{Claims, Tokens};
 pub(crate) use wire::{Register, SessionBody};

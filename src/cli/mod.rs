@@ -1,18 +1,26 @@
 //! The command line.
 
+mod backup;
+mod config_check;
+mod epoch;
 mod healthcheck;
 mod migrate;
 mod openapi;
+mod reset_password;
+mod restore;
 mod seed;
 mod serve;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::backup::Present;
 use crate::config::Config;
+use crate::config::environment::Environment;
 
 /// Roomcast: a self-hosted, multi-tenant, real-time notification hub.
 ///
@@ -40,6 +48,78 @@ enum Command {
     Openapi,
     /// Ask the hub with these settings whether it is up; ends with 1 if it is not
     Healthcheck,
+    /// Save the embedded database and the generated signing key to one file, while the hub runs
+    ///
+    /// FILE is a tar archive of a snapshot of the database, the signing key where the hub made one, and a
+    /// manifest with the SHA-256 of each. It holds everything that the hub knows: it is readable by its owner
+    /// alone, keep it so. An existing FILE is never overwritten. Until it is done, its folder needs room for
+    /// the database twice.
+    ///
+    /// With PostgreSQL use `pg_dump --format=custom` instead.
+    Backup {
+        /// Where to save it
+        file: PathBuf,
+    },
+    /// Bring back what `roomcast backup` saved, while no hub runs
+    ///
+    /// Everything in FILE is checked before anything changes, and a restore that is interrupted has either
+    /// not happened or is finished by the next start. Every activity log gets a new epoch, so that clients
+    /// which know positions from after the backup are told to load the feed anew. Sessions live on, with
+    /// the signing key from the backup or the same `JWT_ACCESS_SECRET`.
+    ///
+    /// With PostgreSQL use `pg_restore --clean --if-exists` instead, then `roomcast epoch --new`.
+    Restore {
+        /// The backup
+        file: PathBuf,
+        /// Move a database that is there aside, to a name that is printed, instead of refusing
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Give every activity log a new epoch, after a restore with the database's own tools
+    ///
+    /// A restored database cannot tell that it was restored: without this, a client that comes back with a
+    /// position from after the backup would go on in a log that has something else there. Hubs may be
+    /// running: within a second they close the sockets that they have (1012), whose clients then come back
+    /// and are told that the epoch has changed. `roomcast restore` does it by itself.
+    Epoch {
+        /// Do it
+        #[arg(long, required = true)]
+        new: bool,
+    },
+    /// Look after accounts
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Give an account a new password and end all of its sessions
+    ///
+    /// For somebody who has lost theirs. The password is read from a line of standard input, or asked for on
+    /// a terminal. Hubs may be running, and know within a second. The log of each of the account's
+    /// organisations records it, as done by nobody.
+    ResetPassword {
+        /// The account's email
+        email: String,
+        /// Make up a password, and print it
+        #[arg(long)]
+        generate: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Show every setting and where it comes from, then what is wrong and what is risky
+    ///
+    /// Secrets are masked. It fails where a start would be refused; risks alone do not make it fail.
+    Check {
+        /// Also reach the database, and fail where that cannot be
+        #[arg(long)]
+        database: bool,
+    },
 }
 
 /// The whole program: reads the settings, runs the command, and says on standard error why it failed. Here
@@ -55,16 +135,13 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
-    // A file that is not there is no error; one that cannot be read is.
-    if let Err(error) = dotenvy::from_path(".env")
-        && !error.not_found()
-    {
-        anyhow::bail!("cannot read .env: {error}");
-    }
-    let cli = Cli::parse();
+    let environment = Environment::load()?;
+    let mut command = environment.apply(Cli::command());
+    let matches = command.get_matches_mut();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
-    let outcome = runtime.block_on(cli.run());
+    let outcome = runtime.block_on(cli.run(&environment, &matches));
     runtime.shutdown_timeout(EXIT_TIMEOUT);
     outcome
 }
@@ -74,13 +151,27 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Cli {
     /// Runs the command.
-    async fn run(self) -> anyhow::Result<()> {
+    async fn run(self, environment: &Environment, matches: &ArgMatches) -> anyhow::Result<()> {
         crate::telemetry::logs::init(&self.config.telemetry)?;
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(self.config).await,
             Command::Migrate => migrate::run(&self.config).await,
             Command::Seed => seed::run(self.config).await,
             Command::Openapi => openapi::run(),
+            Command::Backup { file } => backup::run(self.config, file).await,
+            Command::Restore { file, replace } => {
+                let present = if replace { Present::MoveAside } else { Present::Keep };
+                restore::run(&self.config, &file, present).await
+            }
+            Command::Epoch { new: _ } => epoch::run(&self.config).await,
+            Command::User(UserCommand::ResetPassword { email, generate }) => {
+                let password =
+                    if generate { reset_password::From::Random } else { reset_password::From::Input };
+                reset_password::run(&self.config, email, password).await
+            }
+            Command::Config(ConfigCommand::Check { database }) => {
+                config_check::run(&self.config, environment, matches, database).await
+            }
             Command::Healthcheck => healthcheck::run(&self.config.server).await,
         }
     }

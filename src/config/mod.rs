@@ -5,8 +5,10 @@
 
 mod auth;
 mod database;
+pub mod environment;
 mod limits;
 mod parse;
+mod risks;
 mod server;
 mod timeouts;
 

@@ -155,6 +155,16 @@ where
     Ok(pending)
 }
 
+/// The versions of the migrations that this version has for SQLite.
+pub(super) fn known_on_sqlite() -> anyhow::Result<BTreeSet<String>> {
+    let mut known = BTreeSet::new();
+    for migrations in [&SQLITE_CENTRAL, &SQLITE_TENANT] {
+        let migrations = MigrationSource::<SqliteBackend>::migrations(migrations).map_err(boxed)?;
+        known.extend(migrations.iter().map(|migration| migration.name().version().to_string()));
+    }
+    Ok(known)
+}
+
 fn names<DB>(migrations: &[Box<dyn Migration<DB>>]) -> Vec<String>
 where
     DB: diesel::backend::Backend,

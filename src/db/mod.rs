@@ -8,27 +8,38 @@
 //! Query functions take `&mut Conn`, so that they compose inside and outside a transaction, and expand
 //! once for each database with [`with_conn!`](crate::with_conn).
 
+mod claim;
 mod conn;
 mod error;
 mod migrate;
 mod postgres;
+pub mod probe;
+pub mod replace;
 pub mod schema;
 mod scope;
+pub mod snapshot;
 mod sqlite;
 mod url;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock, Weak};
 
 use anyhow::Context as _;
 
 use crate::types::OrgId;
 
+pub use claim::{Claim, try_claim};
 pub use conn::{Conn, PgConn, SqliteConn};
 pub use error::DbError;
 pub use migrate::MigrationState;
 pub(crate) use postgres::unverified_tls;
 pub use scope::{CommitSink, Scope, Tx};
 pub use url::DatabaseUrl;
+
+/// The versions of the migrations that this version has for SQLite.
+pub fn known_migrations() -> anyhow::Result<BTreeSet<String>> {
+    migrate::known_on_sqlite()
+}
 
 /// The database: its pools, and where what is committed goes next. Clones share them.
 #[derive(Clone)]
@@ -67,17 +78,31 @@ impl Engine {
 }
 
 impl Db {
-    /// Opens the database. A PostgreSQL server that is not up yet is waited for, with a log line each
-    /// attempt, for a minute; a SQLite folder that another process uses is refused.
+    /// Opens the database as a hub. A PostgreSQL server that is not up yet is waited for, with a log line
+    /// each attempt, for a minute; a SQLite file that another hub uses is refused.
     ///
     /// `max_connections` bounds the pool on PostgreSQL.
     pub async fn open(url: &DatabaseUrl, max_connections: usize) -> anyhow::Result<Self> {
+        Self::open_as(url, max_connections, sqlite::Claim::Alone).await
+    }
+
+    /// Opens a database that exists, beside the hubs that may be running on it: for an operator's command.
+    /// It is opened like [`Db::open`] does, save that SQLite is shared with another process.
+    pub async fn open_beside(url: &DatabaseUrl, max_connections: usize) -> anyhow::Result<Self> {
+        Self::open_as(url, max_connections, sqlite::Claim::Beside).await
+    }
+
+    async fn open_as(
+        url: &DatabaseUrl,
+        max_connections: usize,
+        claim: sqlite::Claim,
+    ) -> anyhow::Result<Self> {
         let pools = match url {
             DatabaseUrl::Postgres(url) => {
                 Pools::Postgres(postgres::Postgres::open(url, max_connections).await?)
             }
             DatabaseUrl::Sqlite(path) => Pools::Sqlite(
-                sqlite::Sqlite::open(path)
+                sqlite::Sqlite::open(path, claim)
                     .await
                     .with_context(|| format!("cannot open the SQLite database {}", path.display()))?,
             ),
@@ -122,6 +147,18 @@ impl Db {
     /// Whether the database is at this version's migrations.
     pub async fn migration_state(&self) -> anyhow::Result<MigrationState> {
         migrate::state(self).await
+    }
+
+    /// Fails unless the database is at this version's migrations: for a command that runs none.
+    pub async fn require_current(&self) -> anyhow::Result<()> {
+        match self.migration_state().await? {
+            MigrationState::Current => Ok(()),
+            MigrationState::Pending(_) => {
+                anyhow::bail!(
+                    "the database is not up to date: run `roomcast migrate`, or start the hub, first"
+                )
+            }
+        }
     }
 
     /// Returns once the database has answered.

@@ -6,10 +6,11 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use diesel::{ConnectionError, ConnectionResult};
+use diesel::sql_types::{BigInt, Text};
+use diesel::{ConnectionError, ConnectionResult, QueryableByName, sql_query};
 use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
 use tokio_postgres::error::SqlState;
 
@@ -29,6 +30,14 @@ const START_RETRY: Duration = Duration::from_secs(1);
 /// What every connection is set to. Outside a scope no table of ours is on the path.
 const SETTINGS: &str = "SET search_path TO pg_catalog; SET lock_timeout TO '4s'; \
     SET idle_in_transaction_session_timeout TO '60s'; SET synchronous_commit TO on";
+
+#[derive(QueryableByName)]
+struct Probed {
+    #[diesel(sql_type = Text)]
+    version: String,
+    #[diesel(sql_type = BigInt)]
+    connections: i64,
+}
 
 pub(super) struct Postgres {
     pool: Pool<AsyncPgConnection>,
@@ -53,6 +62,19 @@ impl Postgres {
             .runtime(deadpool::Runtime::Tokio1)
             .build()?;
         Ok(Self { pool, config })
+    }
+
+    /// Where the server is and what it is, and how many connections it leaves to this user. Does not wait for
+    /// one that is not up.
+    pub(super) async fn probe(url: &str) -> anyhow::Result<(String, usize)> {
+        let config = PostgresConfig::parse(url)?;
+        let server = config.server();
+        let mut conn =
+            connect(&config).await.with_context(|| format!("no connection to PostgreSQL at {server}"))?;
+        let query = "SELECT current_setting('server_version') AS version,              least(current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint,              coalesce(nullif((SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user), -1), 2147483647),              coalesce(nullif((SELECT datconnlimit FROM pg_database WHERE datname = current_database()), -1), 2147483647)             ) AS connections";
+        let found: Probed = sql_query(query).get_result(&mut conn).await?;
+        let connections = usize::try_from(found.connections).unwrap_or(0);
+        Ok((format!("PostgreSQL {} at {server}", found.version), connections))
     }
 
     pub(super) async fn lease(&self) -> Result<PgConn, DbError> {

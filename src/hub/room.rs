@@ -238,8 +238,15 @@ impl Room {
             }
         }
         let _permit = hub.reads.acquire().await;
-        let (entries, _) = activity::read_range(&hub.db, self.org, from, to).await?;
+        let (entries, head) = activity::read_range(&hub.db, self.org, from, to).await?;
         hub.metrics.gaps.increment(1);
+        if head.first_seq > from {
+            // With them went what they changed about access: only a room that opens anew can tell that.
+            tracing::warn!(organisation.id = %self.org, "a room was away for longer than its log is kept");
+            self.core.lock().outrun();
+            hub.retire(self);
+            return Ok(());
+        }
         if entries.is_empty() {
             return Err(anyhow::anyhow!(
                 "the log of {} lacks entry {from}, though a later one is known",

@@ -94,3 +94,37 @@ pub(super) async fn claim(conn: &mut Conn, org: OrgId, id: InviteId, now: Timest
     })?;
     Ok(claimed == 1)
 }
+
+/// Invites of these organisations that expire before `before`, in whatever state, at most `limit`.
+pub(super) async fn list_over(
+    conn: &mut Conn,
+    orgs: &[OrgId],
+    before: Timestamp,
+    limit: i64,
+) -> QueryResult<Vec<InviteId>> {
+    with_conn!(conn, |c| {
+        invites::table
+            .filter(invites::org_id.eq_any(orgs).and(invites::expires_at.lt(before)))
+            .limit(limit)
+            .select(invites::id)
+            .load(c)
+            .await
+    })
+}
+
+/// Deletes these invites, if they expire before `before`; how many do.
+pub(super) async fn delete_over(
+    conn: &mut Conn,
+    orgs: &[OrgId],
+    ids: &[InviteId],
+    before: Timestamp,
+) -> QueryResult<u64> {
+    let deleted = with_conn!(conn, |c| {
+        diesel::delete(invites::table)
+            .filter(invites::org_id.eq_any(orgs).and(invites::id.eq_any(ids)))
+            .filter(invites::expires_at.lt(before))
+            .execute(c)
+            .await
+    })?;
+    Ok(deleted as u64)
+}

@@ -43,6 +43,19 @@ pub(super) async fn list_entries(
     })
 }
 
+/// The ids of the directory's entries in order, at most `limit` of those after `after`.
+pub(super) async fn list_ids(conn: &mut Conn, after: OrgId, limit: i64) -> QueryResult<Vec<OrgId>> {
+    with_conn!(conn, |c| {
+        organisations::table
+            .filter(organisations::id.gt(after))
+            .order(organisations::id)
+            .limit(limit)
+            .select(organisations::id)
+            .load(c)
+            .await
+    })
+}
+
 /// Brings the directory's copies up to `settings`, unless they are of a later change.
 pub(super) async fn refresh_entry(conn: &mut Conn, settings: &Settings) -> QueryResult<()> {
     with_conn!(conn, |c| {

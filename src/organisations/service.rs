@@ -8,7 +8,7 @@ use crate::activity::{self, Activity, Origin, SessionStart};
 use crate::app::App;
 use crate::auth::{self, Opening};
 use crate::config::Registration;
-use crate::db::{Conn, Tx};
+use crate::db::{Conn, Db, Tx};
 use crate::error::{Code, Error, LogFailure as _, Result};
 use crate::http::{Admin, Member};
 use crate::types::{Actor, OrgId, OrganisationName, PlanCode, Role, Slug, UserId};
@@ -56,6 +56,11 @@ pub(crate) async fn list_names(app: &App) -> Result<Vec<String>> {
     let first = OrgId::from(uuid::Uuid::nil());
     let entries = read!(app.db.central(), |conn| Ok(queries::list_entries(conn, first, 5).await?))?;
     Ok(entries.iter().map(|entry| entry.name.to_string()).collect())
+}
+
+/// The organisations in the directory ordered by id, at most `limit` of those after `after`.
+pub(crate) async fn list_ids(db: &Db, after: OrgId, limit: i64) -> Result<Vec<OrgId>> {
+    read!(db.central(), |conn| Ok(queries::list_ids(conn, after, limit).await?))
 }
 
 async fn with_count(conn: &mut Conn, settings: Settings) -> Result<Organisation> {

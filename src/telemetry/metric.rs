@@ -35,6 +35,7 @@ metrics! {
     histogram COMMIT_SECONDS = "roomcast_commit_seconds", "Seconds that a batch of the group-commit writer took.";
     counter COMMITS = "roomcast_commits_total", "Batches that the group-commit writer committed.";
     counter APPEND_REJECTED = "roomcast_append_rejected_total", "Activities that the group-commit writer refused, by reason.";
+    counter UPKEEP_DELETED = "roomcast_upkeep_deleted_total", "Rows deleted because their time was over, by kind.";
     gauge SOCKETS = "roomcast_sockets", "Sockets that are open now.";
     gauge ROOMS = "roomcast_rooms", "Organisations whose log this node follows now.";
     gauge CACHED_BYTES = "roomcast_cached_bytes", "Bytes of logs that rooms remember.";

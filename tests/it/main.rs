@@ -14,6 +14,7 @@ mod healthcheck;
 mod hostile;
 mod hub;
 mod limits;
+mod operator;
 mod races;
 mod routes;
 mod secrets;

@@ -204,6 +204,69 @@ pub(crate) async fn lock_heads(conn: &mut Conn, orgs: &[OrgId]) -> QueryResult<V
     }
 }
 
+/// Those of these logs whose oldest entry is from before `before`, and not their newest.
+pub(crate) async fn list_prunable(
+    conn: &mut Conn,
+    orgs: &[OrgId],
+    before: Timestamp,
+) -> QueryResult<Vec<OrgId>> {
+    with_conn!(conn, |c| {
+        activity_heads::table
+            .inner_join(
+                activities::table.on(activities::org_id
+                    .eq(activity_heads::org_id)
+                    .and(activities::seq.eq(activity_heads::first_seq))),
+            )
+            .filter(activity_heads::org_id.eq_any(orgs))
+            .filter(activity_heads::first_seq.lt(activity_heads::last_seq))
+            .filter(activities::created_at.lt(before))
+            .select(activity_heads::org_id)
+            .load(c)
+            .await
+    })
+}
+
+/// The oldest entries of a log and when they were recorded, at most `limit`, and without its newest.
+pub(crate) async fn list_oldest(
+    conn: &mut Conn,
+    head: &Head,
+    limit: i64,
+) -> QueryResult<Vec<(Seq, Timestamp)>> {
+    with_conn!(conn, |c| {
+        activities::table
+            .filter(activities::org_id.eq(head.org_id))
+            .filter(activities::seq.ge(head.first_seq).and(activities::seq.lt(head.last_seq)))
+            .order(activities::seq)
+            .limit(limit)
+            .select((activities::seq, activities::created_at))
+            .load(c)
+            .await
+    })
+}
+
+/// Deletes the entries up to `last`, and with them for whom they were; how many.
+pub(crate) async fn delete_until(conn: &mut Conn, org: OrgId, last: Seq) -> QueryResult<u64> {
+    let deleted = with_conn!(conn, |c| {
+        diesel::delete(activities::table)
+            .filter(activities::org_id.eq(org).and(activities::seq.le(last)))
+            .execute(c)
+            .await
+    })?;
+    Ok(deleted as u64)
+}
+
+/// Has a log begin at `first`. Fails with `NotFound` where it does not begin where `head` says any more.
+pub(crate) async fn move_first_seq(conn: &mut Conn, head: &Head, first: Seq) -> QueryResult<()> {
+    let moved = with_conn!(conn, |c| {
+        diesel::update(activity_heads::table.find(head.org_id))
+            .filter(activity_heads::first_seq.eq(head.first_seq).and(activity_heads::epoch.eq(head.epoch)))
+            .set(activity_heads::first_seq.eq(first))
+            .execute(c)
+            .await
+    })?;
+    if moved == 1 { Ok(()) } else { Err(diesel::result::Error::NotFound) }
+}
+
 /// Adds a batch of rows and moves the heads to where they now stand. The caller has locked the heads.
 pub(crate) async fn insert_batch(
     conn: &mut Conn,

@@ -119,3 +119,38 @@ pub(crate) async fn update_password_version(
     })?;
     Ok(())
 }
+
+/// Sessions of these organisations that ended or expired before `before`, at most `limit`.
+pub(crate) async fn list_over(
+    conn: &mut Conn,
+    orgs: &[OrgId],
+    before: Timestamp,
+    limit: i64,
+) -> QueryResult<Vec<SessionId>> {
+    with_conn!(conn, |c| {
+        sessions::table
+            .filter(sessions::org_id.eq_any(orgs))
+            .filter(sessions::expires_at.lt(before).or(sessions::ended_at.assume_not_null().lt(before)))
+            .limit(limit)
+            .select(sessions::id)
+            .load(c)
+            .await
+    })
+}
+
+/// Deletes these sessions, if they ended or expired before `before`; how many did.
+pub(crate) async fn delete_over(
+    conn: &mut Conn,
+    orgs: &[OrgId],
+    ids: &[SessionId],
+    before: Timestamp,
+) -> QueryResult<u64> {
+    let deleted = with_conn!(conn, |c| {
+        diesel::delete(sessions::table)
+            .filter(sessions::org_id.eq_any(orgs).and(sessions::id.eq_any(ids)))
+            .filter(sessions::expires_at.lt(before).or(sessions::ended_at.assume_not_null().lt(before)))
+            .execute(c)
+            .await
+    })?;
+    Ok(deleted as u64)
+}

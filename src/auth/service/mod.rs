@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod memberships;
 pub(crate) mod profile;
+pub(crate) mod recovery;
 pub(crate) mod refresh;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;

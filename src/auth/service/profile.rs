@@ -66,7 +66,7 @@ async fn end_other_sessions(
 ) -> Result<()> {
     queries::update_password_version(tx, member.org, member.session, version).await?;
     sessions::end_older(tx, origin, member.user, version).await?;
-    let changed = Activity::PasswordChanged { user: member.user, session: member.session };
+    let changed = Activity::PasswordChanged { user: member.user, session: Some(member.session) };
     activity::append(tx, origin, changed).await?;
     Ok(())
 }

@@ -10,9 +10,9 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::http::{ClientInfo, Member};
 use crate::organisations::Organisation;
-use crate::transaction;
 use crate::types::{OrgId, SessionId, Timestamp, UserId};
 use crate::users::User;
+use crate::{read, transaction};
 
 /// A session that is about to begin, of an account whose password was of `password_version` when it was
 /// checked.
@@ -123,9 +123,27 @@ pub(crate) fn issue(app: &App, user: &User, refresh: &RefreshToken) -> Result<To
 /// The password version that the caller's session stands for.
 pub(crate) async fn load_password_version(app: &App, member: &Member) -> Result<i64> {
     let session =
-        crate::read!(app.db.org(member.org), |conn| Ok(
-            queries::find(conn, member.org, member.session).await?
-        ))?;
+        read!(app.db.org(member.org), |conn| Ok(queries::find(conn, member.org, member.session).await?))?;
     let standing = session.filter(|session| session.ended_at.is_none());
     Ok(standing.ok_or_else(session_ended)?.password_version)
+}
+
+/// Sessions of these organisations that ended or expired before `before`, at most `limit`.
+pub(crate) async fn list_over(
+    app: &App,
+    orgs: &[OrgId],
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<SessionId>> {
+    read!(app.db.orgs(orgs.to_vec()), |conn| Ok(queries::list_over(conn, orgs, before, limit).await?))
+}
+
+/// Deletes these sessions, if they ended or expired before `before`; how many did.
+pub(crate) async fn delete_over(
+    tx: &mut Tx,
+    orgs: &[OrgId],
+    ids: &[SessionId],
+    before: Timestamp,
+) -> Result<u64> {
+    Ok(queries::delete_over(tx, orgs, ids, before).await?)
 }

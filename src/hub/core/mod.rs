@@ -71,6 +71,8 @@ enum Ended {
     Unused,
     /// Its log was replaced by another; this was its epoch.
     Diverged(EpochId),
+    /// What followed its cursor is no longer kept.
+    Outrun,
 }
 
 /// What a room has once it is open.
@@ -303,6 +305,13 @@ impl<W: Wake> Core<W> {
         Diverged
     }
 
+    /// Ends the room because what follows its cursor was deleted before it could be read. Whoever comes back
+    /// is told from where the log is kept.
+    pub fn outrun(&mut self) {
+        self.ended = Some(Ended::Outrun);
+        self.close_all(CloseCode::ServiceRestart);
+    }
+
     /// Closes everybody who is connected.
     pub fn close_all(&mut self, code: CloseCode) {
         self.connections.close(code, |_| true);
@@ -322,7 +331,7 @@ impl<W: Wake> Core<W> {
     pub fn work(&self) -> Option<Work> {
         match self.ended {
             Some(Ended::Diverged(epoch)) => return Some(Work::RenewEpoch(epoch)),
-            Some(Ended::Unused) => return None,
+            Some(Ended::Unused | Ended::Outrun) => return None,
             None => {}
         }
         // What everybody waits for, and who may enter, goes before what some replay.

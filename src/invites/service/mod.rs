@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::http::{Admin, Page, PageQuery};
-use crate::types::{InviteId, Role};
+use crate::types::{InviteId, OrgId, Role, Timestamp};
 use crate::{read, transaction, users};
 
 /// How long an invite can be accepted: a week, so that it outlives a holiday's weekend and not a leak.
@@ -84,4 +84,25 @@ async fn record_revoked(tx: &mut Tx, origin: &Origin, invite: Invite) -> Result<
     let revoked = Activity::InviteRevoked { invite: invite.id, email: invite.email, role: invite.role };
     activity::append(tx, origin, revoked).await?;
     Ok(())
+}
+
+/// Invites of these organisations that could be accepted until some time before `before`, at most `limit`,
+/// however they ended.
+pub(crate) async fn list_over(
+    app: &App,
+    orgs: &[OrgId],
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<InviteId>> {
+    read!(app.db.orgs(orgs.to_vec()), |conn| Ok(queries::list_over(conn, orgs, before, limit).await?))
+}
+
+/// Deletes these invites, if they could be accepted until some time before `before`; how many could.
+pub(crate) async fn delete_over(
+    tx: &mut Tx,
+    orgs: &[OrgId],
+    ids: &[InviteId],
+    before: Timestamp,
+) -> Result<u64> {
+    Ok(queries::delete_over(tx, orgs, ids, before).await?)
 }

@@ -1,6 +1,6 @@
 //! The real program, as a process of its own, with all that it writes.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -22,23 +22,48 @@ pub(crate) struct Child {
 impl Child {
     /// Starts it with these arguments and nothing in its environment but these variables.
     pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        Self::under(&[], arguments, environment)
+        Self::launch(&[], arguments, environment, "", None)
     }
 
     /// The same, run by another program, which has to become it.
     pub(crate) fn under(wrapper: &[&str], arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::launch(wrapper, arguments, environment, "", None)
+    }
+
+    /// The same, with this on its standard input, and in its folder this file `.env`, if any.
+    pub(crate) fn start_with(
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        input: &str,
+        dotenv: Option<&str>,
+    ) -> Self {
+        Self::launch(&[], arguments, environment, input, dotenv)
+    }
+
+    fn launch(
+        wrapper: &[&str],
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        input: &str,
+        dotenv: Option<&str>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        if let Some(text) = dotenv {
+            std::fs::write(folder.path().join(".env"), text).unwrap();
+        }
         let mut words = wrapper.iter().chain(&[env!("CARGO_BIN_EXE_roomcast")]).chain(arguments);
         let mut process = Command::new(words.next().unwrap())
             .args(words)
             .env_clear()
             .envs(environment.iter().copied())
             .current_dir(folder.path())
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        // It may have ended without reading it.
+        drop(process.stdin.take().unwrap().write_all(input.as_bytes()));
         let output = Arc::new(Mutex::new(String::new()));
         let stdout = read(process.stdout.take().unwrap(), Arc::clone(&output));
         let stderr = read(process.stderr.take().unwrap(), Arc::clone(&output));

@@ -1,0 +1,69 @@
+//! A new password from the operator, for somebody who has lost theirs.
+
+use anyhow::Context as _;
+
+use super::sessions;
+use crate::activity::{self, Activity, Origin};
+use crate::auth::Hasher;
+use crate::auth::queries::{accounts, memberships};
+use crate::db::Db;
+use crate::error::{Error, Result};
+use crate::types::{AccountId, Clock, Email, NewPassword, OrgId};
+use crate::{read, transaction, users};
+
+/// What a new password has changed.
+#[derive(Debug)]
+pub(crate) struct Reset {
+    /// In how many organisations the account has a user, all of whose sessions have ended.
+    pub(crate) organisations: usize,
+    /// Where they could not be ended. They end when they are next refreshed.
+    pub(crate) failed: Vec<(OrgId, Error)>,
+}
+
+/// Gives the account with this email another password, and ends its sessions in every organisation. `None`
+/// where there is no such account.
+///
+/// It works beside hubs that are running: what ends is in the log, which they follow.
+pub(crate) async fn reset_password(
+    db: &Db,
+    clock: &Clock,
+    hasher: &Hasher,
+    email: &Email,
+    password: NewPassword,
+) -> Result<Option<Reset>> {
+    let Some(account) = read!(db.central(), |conn| Ok(accounts::find_by_email(conn, email).await?))? else {
+        return Ok(None);
+    };
+    let hash = hasher.hash(password.as_password().clone()).await?;
+    let version = transaction!(db.central(), |tx| {
+        // Whatever its present password is: the account may be changing it right now.
+        accounts::lock(tx, account.id).await?;
+        let present = accounts::find_password_version(tx, account.id).await?;
+        let present = present.context("the account has just been deleted")?;
+        let changed = accounts::update_password(tx, account.id, present, hash, clock.now()).await?;
+        Ok(changed.context("an account changed although it was locked")?)
+    })?;
+    let orgs = read!(db.central(), |conn| Ok(memberships::list_by_use(conn, account.id).await?))?;
+    let mut reset = Reset { organisations: 0, failed: Vec::new() };
+    for org in orgs {
+        match end_sessions(db, clock, org, account.id, version).await {
+            Ok(was_member) => reset.organisations += usize::from(was_member),
+            Err(error) => reset.failed.push((org, error)),
+        }
+    }
+    Ok(Some(reset))
+}
+
+/// Ends the account's sessions in an organisation and records it, as done by nobody. False where the account
+/// has no user there.
+async fn end_sessions(db: &Db, clock: &Clock, org: OrgId, account: AccountId, version: i64) -> Result<bool> {
+    let origin = Origin { org, actor: None, ip: None, user_agent: None, at: clock.now() };
+    transaction!(db.org(org), |tx| {
+        let Some(user) = users::service::lock_by_account(tx, org, account).await? else {
+            return Ok(false);
+        };
+        sessions::end_older(tx, &origin, user.id, version).await?;
+        activity::append(tx, &origin, Activity::PasswordChanged { user: user.id, session: None }).await?;
+        Ok(true)
+    })
+}

@@ -1,0 +1,107 @@
+//! Whole SQLite files: copying one that is being written, and looking at one from outside.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use diesel::{QueryableByName, sql_query};
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    text: String,
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+#[derive(QueryableByName)]
+struct Integrity {
+    #[diesel(sql_type = Text)]
+    integrity_check: String,
+}
+
+#[derive(QueryableByName)]
+struct Mode {
+    #[diesel(sql_type = Text)]
+    journal_mode: String,
+}
+
+/// How many bytes a copy of the database will have, at most and roughly.
+pub fn expected_bytes(path: &Path) -> anyhow::Result<u64> {
+    let mut conn = connect(path)?;
+    let query = "SELECT (page_count - freelist_count) * page_size AS number \
+                 FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+    let found: Number = sql_query(query).get_result(&mut conn)?;
+    Ok(u64::try_from(found.number).unwrap_or(0))
+}
+
+/// Writes a copy of the database as of one moment into the empty file `into`, while others read and write
+/// it. In one read transaction, so it sees neither less nor more than what had committed at its start; the
+/// online-backup API would begin anew with each commit of another process.
+///
+/// Not synced: the copy is on its way to somewhere else.
+pub fn copy(path: &Path, into: &Path) -> anyhow::Result<()> {
+    let into = into.to_str().context("the path of a copy must be UTF-8")?;
+    let mut conn = connect(path)?;
+    sql_query("VACUUM INTO ?").bind::<Text, _>(into).execute(&mut conn)?;
+    Ok(())
+}
+
+/// The versions of the migrations that are applied in a database, in order.
+pub fn applied_migrations(path: &Path) -> anyhow::Result<Vec<String>> {
+    let mut conn = connect(path)?;
+    let query = "SELECT version AS text FROM __diesel_schema_migrations ORDER BY version";
+    let found: Vec<Line> = sql_query(query).load(&mut conn)?;
+    Ok(found.into_iter().map(|line| line.text).collect())
+}
+
+/// Fails unless the file is a whole database that holds tables and indexes alone. It comes from outside:
+/// a trigger or a view in it could be anybody's code.
+pub fn check(path: &Path) -> anyhow::Result<()> {
+    let mut conn = connect(path)?;
+    conn.batch_execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")?;
+    let code: Number = sql_query(
+        "SELECT count(*) AS number FROM sqlite_schema WHERE type NOT IN ('table', 'index') \
+         OR sql LIKE 'CREATE VIRTUAL%'",
+    )
+    .get_result(&mut conn)?;
+    if code.number > 0 {
+        bail!("it holds triggers, views or virtual tables, and Roomcast makes none");
+    }
+    let found: Option<Integrity> = sql_query("PRAGMA integrity_check(1)").get_result(&mut conn).optional()?;
+    match found {
+        Some(found) if found.integrity_check == "ok" => {}
+        Some(found) => bail!("it is damaged: {}", found.integrity_check),
+        None => bail!("it is damaged"),
+    }
+    let broken: Number =
+        sql_query("SELECT count(*) AS number FROM pragma_foreign_key_check").get_result(&mut conn)?;
+    if broken.number > 0 {
+        bail!("{} of its rows refer to rows that do not exist", broken.number);
+    }
+    Ok(())
+}
+
+/// Has all that was committed in the one file, without a write-ahead log beside it. Nobody else has the
+/// database open.
+pub fn fold(path: &Path) -> anyhow::Result<()> {
+    let mut conn = connect(path)?;
+    let found = sql_query("PRAGMA journal_mode = DELETE").get_result::<Mode>(&mut conn);
+    if found.context("another process has it open")?.journal_mode != "delete" {
+        bail!("its write-ahead log could not be folded in");
+    }
+    Ok(())
+}
+
+fn connect(path: &Path) -> anyhow::Result<SqliteConnection> {
+    let path = path.to_str().context("the path of the database must be UTF-8")?;
+    let mut conn = SqliteConnection::establish(path)?;
+    conn.batch_execute("PRAGMA busy_timeout = 30000")?;
+    Ok(conn)
+}

@@ -1,0 +1,210 @@
+//! Deleting what is over: old activities, sessions, invites.
+//!
+//! In chunks, each in a short transaction of its own with a pause behind it, so that nobody who writes waits
+//! for long; in turns, so that no organisation's many keep others' few waiting. Every node does this. On
+//! PostgreSQL a node that finds another at it leaves it to that.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use metrics::counter;
+
+use super::ORGS;
+use crate::activity::retention;
+use crate::app::App;
+use crate::db::{Claim, Tx, try_claim};
+use crate::error::{LogFailure as _, Result};
+use crate::telemetry::metric;
+use crate::types::{InviteId, OrgId, SessionId, Timestamp};
+use crate::{auth, invites, organisations, transaction};
+
+/// How long after the start it first looks: a start is busy.
+const FIRST_AFTER: Duration = Duration::from_mins(1);
+
+/// How often it looks. What it deletes is counted in days.
+const EVERY: Duration = Duration::from_hours(1);
+
+/// After each chunk it rests this many times as long as that took: a fifth of the writer's time on SQLite,
+/// and of a connection on PostgreSQL, is what it takes at most.
+const REST: u32 = 4;
+
+/// Rests at least so long, for those who wait to have their turn.
+const MIN_REST: Duration = Duration::from_millis(5);
+
+/// How long a session is kept after it ended or expired, beyond the life of its last access token: nothing
+/// counts on it then but people who look at the table.
+const KEEP_SESSIONS: Duration = Duration::from_hours(24);
+
+/// How long an invite is kept after the moment at which it expires. Until then its token is told whether it
+/// was used (409) or has expired (410), later that it names nothing (404).
+const KEEP_INVITES: Duration = Duration::from_hours(90 * 24);
+
+/// Deletes what is over, again and again, until the app stops.
+pub fn start(app: &App) {
+    let upkeep = app.clone();
+    app.tasks.spawn(async move {
+        let mut pause = FIRST_AFTER;
+        loop {
+            tokio::select! {
+                () = upkeep.stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = EVERY;
+            run(&upkeep).await.log_failure("look for what is over");
+        }
+    });
+}
+
+/// Rows deleted in one transaction: some milliseconds' work.
+const CHUNK: i64 = 500;
+
+/// What is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Activities,
+    Sessions,
+    Invites,
+}
+
+/// Something to delete, a chunk a turn.
+struct Job {
+    kind: Kind,
+    orgs: Vec<OrgId>,
+    before: Timestamp,
+}
+
+/// What a turn found to be over.
+enum Found {
+    Nothing,
+    /// The log's own to say, under its head.
+    Activities(OrgId),
+    Sessions(Vec<SessionId>),
+    Invites(Vec<InviteId>),
+}
+
+/// What became of a turn.
+enum Turn {
+    Deleted {
+        count: u64,
+        more: bool,
+    },
+    /// Another node is at it.
+    NotOurs,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Activities => "activities",
+            Self::Sessions => "sessions",
+            Self::Invites => "invites",
+        }
+    }
+}
+
+/// Deletes all that is over by now; a stop is heeded between two chunks.
+pub async fn run(app: &App) -> Result<()> {
+    let now = app.clock.now();
+    let over = now.minus(app.config.auth.access_lifetime + KEEP_SESSIONS);
+    let mut jobs = VecDeque::new();
+    let mut after = OrgId::from(uuid::Uuid::nil());
+    loop {
+        let orgs = organisations::service::list_ids(&app.db, after, ORGS).await?;
+        let Some(last) = orgs.last() else { break };
+        after = *last;
+        jobs.push_back(Job { kind: Kind::Sessions, orgs: orgs.clone(), before: over });
+        jobs.push_back(Job { kind: Kind::Invites, orgs: orgs.clone(), before: now.minus(KEEP_INVITES) });
+        if let Some(before) = kept_since(app, now) {
+            let prunable = retention::list_prunable(&app.db, &orgs, before).await?;
+            jobs.extend(prunable.into_iter().map(|org| Job {
+                kind: Kind::Activities,
+                orgs: vec![org],
+                before,
+            }));
+        }
+        if app.stop.is_cancelled() {
+            return Ok(());
+        }
+    }
+    work(app, jobs).await;
+    Ok(())
+}
+
+/// Activities from before this are not kept.
+fn kept_since(app: &App, now: Timestamp) -> Option<Timestamp> {
+    let days = app.config.database.activity_retention_days;
+    (days > 0).then(|| now.minus(Duration::from_hours(24) * days))
+}
+
+/// Does the jobs in turns, each as often as there is more of it.
+async fn work(app: &App, mut jobs: VecDeque<Job>) {
+    while let Some(job) = jobs.pop_front() {
+        let began = Instant::now();
+        match turn(app, &job).await {
+            Ok(Turn::NotOurs) => return,
+            Ok(Turn::Deleted { count: 0, .. }) => {}
+            Ok(Turn::Deleted { count, more }) => {
+                counter!(metric::UPKEEP_DELETED, "kind" => job.kind.name()).increment(count);
+                if more {
+                    jobs.push_back(job);
+                }
+                let rest = (began.elapsed() * REST).max(MIN_REST);
+                if app.stop.run_until_cancelled(tokio::time::sleep(rest)).await.is_none() {
+                    return;
+                }
+            }
+            // The others are none the worse for it, and the next time comes.
+            Err(error) => Err::<(), _>(error).log_failure("delete what is over"),
+        }
+        if app.stop.is_cancelled() {
+            return;
+        }
+    }
+}
+
+/// Deletes a chunk, if there is any. What is over is looked for outside the transaction that deletes it,
+/// which nobody need wait for.
+async fn turn(app: &App, job: &Job) -> Result<Turn> {
+    let found = look(app, job).await?;
+    if matches!(found, Found::Nothing) {
+        return Ok(Turn::Deleted { count: 0, more: false });
+    }
+    transaction!(app.db.orgs(job.orgs.clone()), |tx| {
+        if try_claim(tx, Claim::Upkeep).await? { delete(tx, job, &found).await } else { Ok(Turn::NotOurs) }
+    })
+}
+
+async fn look(app: &App, job: &Job) -> Result<Found> {
+    let Job { kind, orgs, before } = job;
+    Ok(match kind {
+        Kind::Activities => orgs.first().map_or(Found::Nothing, |org| Found::Activities(*org)),
+        Kind::Sessions => {
+            let found = auth::sessions::list_over(app, orgs, *before, CHUNK).await?;
+            if found.is_empty() { Found::Nothing } else { Found::Sessions(found) }
+        }
+        Kind::Invites => {
+            let found = invites::service::list_over(app, orgs, *before, CHUNK).await?;
+            if found.is_empty() { Found::Nothing } else { Found::Invites(found) }
+        }
+    })
+}
+
+async fn delete(tx: &mut Tx, job: &Job, found: &Found) -> Result<Turn> {
+    let Job { orgs, before, .. } = job;
+    let is_full = |found: usize| i64::try_from(found).is_ok_and(|found| found >= CHUNK);
+    Ok(match found {
+        Found::Nothing => Turn::Deleted { count: 0, more: false },
+        Found::Activities(org) => {
+            let pruned = retention::prune(tx, *org, *before).await?;
+            Turn::Deleted { count: pruned.deleted, more: pruned.more }
+        }
+        Found::Sessions(ids) => {
+            let count = auth::sessions::delete_over(tx, orgs, ids, *before).await?;
+            Turn::Deleted { count, more: is_full(ids.len()) }
+        }
+        Found::Invites(ids) => {
+            let count = invites::service::delete_over(tx, orgs, ids, *before).await?;
+            Turn::Deleted { count, more: is_full(ids.len()) }
+        }
+    })
+}

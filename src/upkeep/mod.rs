@@ -1,0 +1,30 @@
+//! What concerns all organisations alike: deleting what is over, and new epochs after a restore.
+//!
+//! Owns no table. It walks the directory, names the organisations that it goes on with, and leaves to each
+//! feature what of its own is over.
+
+mod deletion;
+
+pub use deletion::{run, start};
+
+use crate::activity;
+use crate::db::Db;
+use crate::error::Result;
+use crate::organisations;
+use crate::types::OrgId;
+
+/// Organisations in one scope: so few that the primary keys' indexes are used.
+const ORGS: i64 = 64;
+
+/// Gives the log of every organisation a new epoch, beside hubs that may be running; how many there are.
+/// Interrupted, it has renewed some; done again, it renews all.
+pub async fn renew_epochs(db: &Db) -> Result<usize> {
+    let mut renewed = 0;
+    let mut after = OrgId::from(uuid::Uuid::nil());
+    loop {
+        let orgs = organisations::service::list_ids(db, after, ORGS).await?;
+        let Some(last) = orgs.last() else { return Ok(renewed) };
+        after = *last;
+        renewed += activity::renew_epochs(db, &orgs).await?;
+    }
+}
