@@ -14,8 +14,9 @@ use tokio_util::task::TaskTracker;
 use crate::activity::Writer;
 use crate::auth::{Hasher, Tokens, keys};
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::{Db, MigrationState};
 use crate::hub::Hub;
+use crate::idempotency::{Idempotency, SealKeys};
 use crate::limits::Limits;
 use crate::server::tls::Tls;
 use crate::types::Clock;
@@ -43,12 +44,12 @@ pub struct Services {
     pub db: Db,
     /// The time.
     pub clock: Clock,
-    /// The secrets that keys for other purposes are derived from.
-    pub signing: keys::SigningKeys,
     /// Makes and checks access tokens.
     pub tokens: Tokens,
     /// The key of refresh tokens' marks.
     pub refresh_key: keys::RefreshKey,
+    /// Answers requests with an idempotency key once.
+    pub idempotency: Idempotency,
     /// Hashes passwords.
     pub hasher: Hasher,
     /// Appends what comes with no other change.
@@ -105,9 +106,13 @@ impl App {
             }
         }
         // Also refuses a database that is newer than this version.
-        db.migration_state().await?;
+        let migrated = OnceLock::new();
+        if db.migration_state().await? == MigrationState::Current {
+            migrated.get_or_init(|| ());
+        }
         let signing = keys::SigningKeys::load(&config)?;
         let tls = Tls::load(&config.server)?;
+        let seals = SealKeys::derive(signing.all())?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (background, background_stop) = (TaskTracker::new(), CancellationToken::new());
         let queue = config.limits.append_queue;
@@ -121,11 +126,11 @@ impl App {
         let app = Self(Arc::new(Services {
             tokens: Tokens::new(signing.present(), config.auth.access_lifetime).accepting(signing.previous()),
             refresh_key: keys::RefreshKey::derive(&signing),
-            signing,
+            idempotency: Idempotency::new(seals),
             hasher: Hasher::start(config.limits.password_queue)?,
             limits: Limits::new(&config.limits, db.clone(), &clock),
             metrics,
-            migrated: OnceLock::new(),
+            migrated,
             config,
             db,
             clock,

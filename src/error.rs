@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::DbError;
+use crate::db::{DbError, Unavailable};
 use crate::limits::Refusal;
 
 /// The result of what a request asks for.
@@ -115,6 +115,11 @@ codes! {
     PlanUnchanged = "plan_unchanged", CONFLICT, "The plan is unchanged";
     /// The organisation would be left without an admin.
     LastAdmin = "last_admin", CONFLICT, "The last admin";
+    /// A request with the same idempotency key is still being answered.
+    IdempotencyInProgress = "idempotency_in_progress", CONFLICT, "The first request is still running";
+    /// What the idempotency key's request was answered cannot be shown again: it is sealed with a key that
+    /// this hub does not have.
+    IdempotencyAnswerLost = "idempotency_answer_lost", CONFLICT, "The first answer cannot be read any more";
     /// The invite has expired.
     InviteExpired = "invite_expired", GONE, "The invite has expired";
     /// The body is larger than the server takes.
@@ -125,6 +130,8 @@ codes! {
     UpgradeRequired = "upgrade_required", UPGRADE_REQUIRED, "Upgrade required";
     /// Fields are not acceptable.
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Invalid fields";
+    /// The idempotency key was used with another body.
+    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The idempotency key was used before";
     /// The caller is over a limit.
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
     /// More is waiting than the hub, or this organisation's share of it, takes.
@@ -183,13 +190,17 @@ impl Error {
             }
             (Self::Limited(refusal), _) => refusal.limit.detail().to_owned(),
             (_, Code::OutcomeUnknown) => {
-                "The connection to the database was lost while this was stored. It may have happened: look \
-                 before you repeat it."
-                    .to_owned()
+                "The database went away while this was stored. It may have happened: look before you repeat \
+                 it."
+                .to_owned()
             }
-            (_, Code::StoreUnavailable) => {
-                "The database cannot be reached now. Try again shortly.".to_owned()
+            (Self::Database(error), Code::StoreUnavailable) => match error.unavailable() {
+                Some(Unavailable::Full) => "The database has no room left to store this. Try again later.",
+                Some(Unavailable::ReadOnly) => "The database takes no changes now. Try again later.",
+                Some(Unavailable::Faulty) => "The database cannot use its disk now. Try again later.",
+                Some(Unavailable::Away) | None => "The database cannot be reached now. Try again shortly.",
             }
+            .to_owned(),
             _ => "Something went wrong on our side. Quote the request id when you report it.".to_owned(),
         }
     }
@@ -200,6 +211,9 @@ impl Error {
             Self::Refused { .. } | Self::Invalid(_) | Self::Limited(_) => {}
             Self::Database(error) if error.is_unavailable() => {
                 tracing::warn!(error = %error, "the database is not available to a request");
+            }
+            Self::Database(error @ DbError::OutcomeUnknown(_)) => {
+                tracing::warn!(error = %error, "nobody knows whether a request's change was committed");
             }
             Self::Database(error) => tracing::error!(error = %error, "a request failed in the database"),
             Self::Internal(error) => tracing::error!(error = format!("{error:#}"), "a request failed"),
@@ -278,35 +292,40 @@ pub struct Problem {
     errors: Vec<FieldError>,
 }
 
+impl Problem {
+    /// What the present request is told of a failure.
+    pub(crate) fn of(error: &Error) -> Self {
+        let code = error.code();
+        Self {
+            kind: "about:blank",
+            title: code.title(),
+            status: code.status().as_u16(),
+            detail: error.detail(),
+            code: code.as_str(),
+            request_id: crate::http::request_id::current(),
+            errors: match error {
+                Error::Invalid(fields) => fields.clone(),
+                Error::Refused { .. } | Error::Limited(_) | Error::Database(_) | Error::Internal(_) => {
+                    Vec::new()
+                }
+            },
+        }
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         self.log();
         let code = self.code();
         crate::telemetry::metric::rejected(code.as_str());
         let status = code.status();
-        let refusal = match &self {
-            Self::Limited(refusal) => Some(*refusal),
-            Self::Refused { .. } | Self::Invalid(_) | Self::Database(_) | Self::Internal(_) => None,
-        };
-        let problem = Problem {
-            kind: "about:blank",
-            title: code.title(),
-            status: status.as_u16(),
-            detail: self.detail(),
-            code: code.as_str(),
-            request_id: crate::http::request_id::current(),
-            errors: match self {
-                Self::Invalid(fields) => fields,
-                Self::Refused { .. } | Self::Limited(_) | Self::Database(_) | Self::Internal(_) => Vec::new(),
-            },
-        };
-        let mut response = (status, Json(problem)).into_response();
+        let mut response = (status, Json(Problem::of(&self))).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(refusal) = refusal {
-            crate::http::meter::tell_refusal(headers, &refusal);
+        if let Self::Limited(refusal) = &self {
+            crate::http::meter::tell_refusal(headers, refusal);
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == StatusCode::SERVICE_UNAVAILABLE || code == Code::IdempotencyInProgress {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if status == StatusCode::UPGRADE_REQUIRED {

@@ -13,8 +13,11 @@ pub mod cli;
 pub mod config;
 pub mod db;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod http;
 pub mod hub;
+pub mod idempotency;
 mod invites;
 pub mod limits;
 pub mod openapi;

@@ -6,6 +6,8 @@
 #   services_start          installs what is missing where it may, starts both and exports
 #                             ROOMCAST_TEST_POSTGRES_URL   a superuser's URL; TLS is offered, not demanded
 #                             ROOMCAST_TEST_POSTGRES_CA    the certificate authority to verify that TLS with
+#                             ROOMCAST_TEST_POSTGRES_BIN   PostgreSQL's programs, for servers that a test stops
+#                             ROOMCAST_TEST_POSTGRES_HOME  a folder for those, owned by the user to run them as
 #                             ROOMCAST_TEST_REDIS_URL
 #                             TMPDIR                       a folder that goes when the script ends
 #   services_run COMMAND…   runs a command to its end and returns its status
@@ -289,6 +291,9 @@ services_start() {
     start_server postgres
     export ROOMCAST_TEST_POSTGRES_URL="postgres://postgres:$postgres_password@127.0.0.1:$server_port/postgres"
     export ROOMCAST_TEST_POSTGRES_CA="$services_dir/tls/ca.crt"
+    ROOMCAST_TEST_POSTGRES_BIN=$(postgres_bin)
+    export ROOMCAST_TEST_POSTGRES_BIN
+    export ROOMCAST_TEST_POSTGRES_HOME="$services_dir/postgres"
 
     start_server redis
     export ROOMCAST_TEST_REDIS_URL="redis://127.0.0.1:$server_port"

@@ -10,8 +10,8 @@ use crate::error::Result;
 use crate::read;
 use crate::types::{OrgId, Timestamp};
 
-/// Entries deleted in one transaction. With their indexes some ten milliseconds' work, which is what a
-/// broadcast may have to wait for on SQLite, where there is one writer.
+/// Entries deleted in one transaction: measured, 4 ms on SQLite, where a broadcast may have to wait for them,
+/// and 20 ms on PostgreSQL, where none has to.
 pub const CHUNK: i64 = 500;
 
 /// What became of a chunk.

@@ -1,8 +1,8 @@
 //! The keys that the hub signs with.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -10,6 +10,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::config::Config;
+use crate::db::replace::write_durably;
 
 /// The length of a generated key.
 const KEY_BYTES: usize = 32;
@@ -31,6 +32,12 @@ impl SigningKeys {
             present: signing_key(config)?,
             previous: previous.map(|secret| secret.reveal().as_bytes().to_vec()),
         })
+    }
+
+    /// Keys without a setting.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn of(present: &[u8], previous: Option<&[u8]>) -> Self {
+        Self { present: present.to_vec(), previous: previous.map(<[u8]>::to_vec) }
     }
 
     /// What is signed or sealed from now on is with this one.
@@ -56,7 +63,7 @@ fn signing_key(config: &Config) -> anyhow::Result<Vec<u8>> {
         return Ok(secret.reveal().as_bytes().to_vec());
     }
     let folder = &config.database.data_dir;
-    std::fs::DirBuilder::new()
+    fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
@@ -77,15 +84,7 @@ fn signing_key(config: &Config) -> anyhow::Result<Vec<u8>> {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             key = vec![0; KEY_BYTES];
             getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
-            let mut file = OpenOptions::new()
-                .create_new(true)
-                .write(true)
-                .mode(0o600)
-                .open(&path)
-                .with_context(|| format!("cannot create {}", path.display()))?;
-            file.write_all(&key)
-                .and_then(|()| file.sync_all())
-                .with_context(|| path.display().to_string())?;
+            write_durably(&path, &key)?;
         }
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
@@ -146,7 +145,8 @@ impl RefreshKey {
 /// The length of a mark: half an HMAC-SHA-256, the shortest that RFC 2104 recommends.
 pub const MARK_BYTES: usize = 16;
 
-fn mac(key: &[u8], message: &[u8]) -> Vec<u8> {
+/// HMAC-SHA-256, also to derive a key for each purpose from the signing key.
+pub(crate) fn mac(key: &[u8], message: &[u8]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     mac.update(message);
     mac.finalize().into_bytes().to_vec()
@@ -155,13 +155,6 @@ fn mac(key: &[u8], message: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    impl SigningKeys {
-        /// Keys without a setting.
-        pub(crate) fn of(present: &[u8], previous: Option<&[u8]>) -> Self {
-            Self { present: present.to_vec(), previous: previous.map(<[u8]>::to_vec) }
-        }
-    }
 
     #[test]
     fn a_mark_of_the_previous_key_counts_and_new_ones_are_of_the_present() {

@@ -19,7 +19,11 @@ mod wire;
 pub use hasher::Hasher;
 pub(crate) use model::{Account, Opening, SignedIn};
 pub(crate) use opaque::{OpaqueToken, TokenHash, random};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use refresh_token::RefreshToken;
 pub(crate) use routes::{no_store, routes};
 pub(crate) use service::{accounts, memberships, recovery, session_ended, sessions, sign_in};
 pub use token::{Claims, Tokens};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use wire::{Login, OrganisationKey, Refresh, Switch, UpdateMe};
 pub(crate) use wire::{Register, SessionBody};

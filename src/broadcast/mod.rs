@@ -3,4 +3,6 @@
 mod routes;
 pub(crate) mod service;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use routes::CreateBroadcast;
 pub(crate) use routes::routes;

@@ -1,8 +1,6 @@
 //! `POST /organisations/broadcast`.
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,7 +10,8 @@ use super::service;
 use crate::activity::ActivityBody;
 use crate::app::App;
 use crate::error::{Problems, Result};
-use crate::http::{Admin, Fields, FromFields, ValidJson};
+use crate::http::{Admin, Fields, FromFields};
+use crate::idempotency::{Answer, IdempotencyParams, IdempotentJson, Once};
 use crate::types::Message;
 
 /// The routes of this feature.
@@ -46,14 +45,14 @@ impl FromFields for CreateBroadcast {
 ///
 /// The answer is the activity, byte for byte as members see it. For admins.
 #[utoipa::path(post, path = "/organisations/broadcast", tag = "organisations", request_body = CreateBroadcast,
-    security(("bearer" = [])),
+    params(IdempotencyParams), security(("bearer" = [])),
     responses((status = 201, description = "It is in the log and on its way", body = ActivityBody), Problems))]
 pub(crate) async fn create_broadcast(
     State(app): State<App>,
     admin: Admin,
-    ValidJson(body): ValidJson<CreateBroadcast>,
-) -> Result<impl IntoResponse> {
-    let entry = service::send(&app, &admin, body.message, body.data).await?;
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    Ok((StatusCode::CREATED, json, entry.json.clone()))
+    IdempotentJson(key, body): IdempotentJson<CreateBroadcast>,
+) -> Result<Answer> {
+    let once = Once::begin(&app, &admin, key)?;
+    let outcome = service::send(&app, &admin, body.message, body.data, &once).await;
+    once.finish(outcome).await
 }

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::auth::{Register, SignedIn, sign_in};
 use crate::config::{Config, Registration};
 use crate::http::{Admin, ClientInfo, Member};
+use crate::idempotency::Once;
 use crate::invites::service::accept;
 use crate::invites::{AcceptInvite, InviteUser};
 use crate::types::{Clock, Email, Message, NewPassword, PlanCode, Role};
@@ -82,7 +83,8 @@ async fn fill_acme(app: &App) -> anyhow::Result<(Vec<Row>, String)> {
     ] {
         say(app, &admin, text).await?;
     }
-    let (_, invite) = invites::service::invite(app, &admin, invitation("Eli", "eli@acme.example")?).await?;
+    let eli = invitation("Eli", "eli@acme.example")?;
+    let invite = invites::service::invite_directly(app, &admin, eli).await?;
     Ok((rows(&members, "PRO"), invite.to_opaque().reveal().to_owned()))
 }
 
@@ -129,7 +131,7 @@ fn invitation(name: &str, email: &str) -> anyhow::Result<InviteUser> {
 }
 
 async fn join(app: &App, admin: &Admin, name: &str, email: &str) -> anyhow::Result<SignedIn> {
-    let (_, token) = invites::service::invite(app, admin, invitation(name, email)?).await?;
+    let token = invites::service::invite_directly(app, admin, invitation(name, email)?).await?;
     let body = AcceptInvite {
         token: token.to_opaque(),
         name: name.to_owned().try_into()?,
@@ -147,7 +149,7 @@ async fn change_plan(app: &App, admin: &Admin, plan: &str) -> anyhow::Result<()>
 
 async fn say(app: &App, admin: &Admin, text: &str) -> anyhow::Result<()> {
     let message = Message::try_from(text.to_owned())?;
-    broadcast::service::send(app, admin, message, None).await?;
+    broadcast::service::send(app, admin, message, None, &Once::default()).await?;
     Ok(())
 }
 

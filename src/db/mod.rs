@@ -30,10 +30,10 @@ use crate::types::OrgId;
 
 pub use claim::{Claim, try_claim};
 pub use conn::{Conn, PgConn, SqliteConn};
-pub use error::DbError;
+pub use error::{DbError, Unavailable};
 pub use migrate::MigrationState;
 pub(crate) use postgres::unverified_tls;
-pub use scope::{CommitSink, Scope, Tx};
+pub use scope::{CommitSink, Patience, Scope, Tx};
 pub use url::DatabaseUrl;
 
 /// The versions of the migrations that this version has for SQLite.

@@ -21,15 +21,33 @@ use super::{DbError, PgConn};
 /// How long a caller waits for a connection: as long as a request may reasonably hang.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a pooled connection may take to show that it lives. One that does not is dropped, and the caller
+/// has time left for another.
+const RECYCLE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long the server may take to let us in. It may take a connection and then say nothing.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long a server that is not up yet is waited for at start.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Between two attempts to reach it.
 const START_RETRY: Duration = Duration::from_secs(1);
 
-/// What every connection is set to. Outside a scope no table of ours is on the path.
+/// What every connection is set to. Outside a scope no table of ours is on the path. What the server says
+/// is wrong is known by its words, so they should be English; whom it does not allow to choose, keeps its
+/// language.
 const SETTINGS: &str = "SET search_path TO pg_catalog; SET lock_timeout TO '4s'; \
-    SET idle_in_transaction_session_timeout TO '60s'; SET synchronous_commit TO on";
+    SET idle_in_transaction_session_timeout TO '60s'; SET synchronous_commit TO on; \
+    DO $$ BEGIN PERFORM set_config('lc_messages', 'C', false); \
+    EXCEPTION WHEN insufficient_privilege THEN NULL; END $$";
+
+/// The server's version, and how many connections it leaves to whoever asks.
+const PROBE: &str = "SELECT current_setting('server_version') AS version, least(
+    current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint,
+    coalesce(nullif((SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user), -1), 2147483647),
+    coalesce(nullif((SELECT datconnlimit FROM pg_database WHERE datname = current_database()), -1), 2147483647)
+) AS connections";
 
 #[derive(QueryableByName)]
 struct Probed {
@@ -57,11 +75,12 @@ impl Postgres {
         let manager = AsyncDieselConnectionManager::new_with_config(String::new(), manager);
         let pool = Pool::builder(manager)
             .max_size(max_connections)
-            .wait_timeout(Some(LEASE_TIMEOUT))
-            .create_timeout(Some(LEASE_TIMEOUT))
+            .recycle_timeout(Some(RECYCLE_TIMEOUT))
             .runtime(deadpool::Runtime::Tokio1)
             .build()?;
-        Ok(Self { pool, config })
+        let postgres = Self { pool, config };
+        postgres.warn_of_its_language().await?;
+        Ok(postgres)
     }
 
     /// Where the server is and what it is, and how many connections it leaves to this user. Does not wait for
@@ -71,15 +90,43 @@ impl Postgres {
         let server = config.server();
         let mut conn =
             connect(&config).await.with_context(|| format!("no connection to PostgreSQL at {server}"))?;
-        let query = "SELECT current_setting('server_version') AS version,              least(current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint,              coalesce(nullif((SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user), -1), 2147483647),              coalesce(nullif((SELECT datconnlimit FROM pg_database WHERE datname = current_database()), -1), 2147483647)             ) AS connections";
-        let found: Probed = sql_query(query).get_result(&mut conn).await?;
+        let found: Probed = sql_query(PROBE).get_result(&mut conn).await?;
         let connections = usize::try_from(found.connections).unwrap_or(0);
         Ok((format!("PostgreSQL {} at {server}", found.version), connections))
     }
 
+    /// The timeout is one over all that it takes: a turn, a pooled connection that lives, else a fresh one.
     pub(super) async fn lease(&self) -> Result<PgConn, DbError> {
-        let object = self.pool.get().await.map_err(|error| DbError::Unreachable(error.to_string()))?;
+        let Ok(leased) = tokio::time::timeout(LEASE_TIMEOUT, self.pool.get()).await else {
+            let reason = format!("none was free or answered within {} s", LEASE_TIMEOUT.as_secs());
+            return Err(DbError::Unreachable(reason));
+        };
+        let object = leased.map_err(|error| DbError::Unreachable(error.to_string()))?;
         Ok(PgConn::new(object))
+    }
+
+    /// Says once where the server's words will not be understood: a full disk then looks like a fault of ours.
+    async fn warn_of_its_language(&self) -> anyhow::Result<()> {
+        #[derive(QueryableByName)]
+        struct Setting {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            lc_messages: String,
+        }
+
+        let mut conn = self.connect_for_migrations().await?;
+        let query = sql_query("SELECT current_setting('lc_messages') AS lc_messages");
+        let language = query.get_result::<Setting>(&mut conn).await?.lc_messages;
+        let is_english = |language: &str| {
+            matches!(language, "" | "C" | "POSIX") || language.starts_with("C.") || language.starts_with("en")
+        };
+        if !is_english(&language) {
+            tracing::warn!(
+                lc_messages = language,
+                remedy = "ALTER ROLE … SET lc_messages TO 'C', as a superuser",
+                "PostgreSQL tells its errors in a language that is not known here"
+            );
+        }
+        Ok(())
     }
 
     /// A connection of its own, outside the pool: for migrations.
@@ -93,11 +140,14 @@ impl Postgres {
 async fn wait_until_up(config: &PostgresConfig) -> anyhow::Result<()> {
     let started = Instant::now();
     loop {
-        let Err(error) = config.connect().await else { return Ok(()) };
+        let (error, may_come_up) = match tokio::time::timeout(CONNECT_TIMEOUT, config.connect()).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => (cause(&error), may_come_up(&error)),
+            Err(_) => (silence(), true),
+        };
         let server = config.server();
-        let may_come_up = may_come_up(&error);
         if !may_come_up || started.elapsed() >= START_TIMEOUT {
-            return Err(error).with_context(|| {
+            return Err(anyhow::anyhow!(error)).with_context(|| {
                 if may_come_up {
                     let seconds = START_TIMEOUT.as_secs();
                     format!("PostgreSQL at {server} could not be reached for {seconds} seconds; giving up")
@@ -108,7 +158,7 @@ async fn wait_until_up(config: &PostgresConfig) -> anyhow::Result<()> {
         }
         tracing::warn!(
             database.server = server,
-            error = %cause(&error),
+            error,
             "PostgreSQL is not up yet; trying again in {} s",
             START_RETRY.as_secs()
         );
@@ -138,10 +188,18 @@ fn cause(error: &tokio_postgres::Error) -> String {
     }
 }
 
+fn silence() -> String {
+    format!("it has not answered within {} s", CONNECT_TIMEOUT.as_secs())
+}
+
 async fn connect(config: &PostgresConfig) -> ConnectionResult<AsyncPgConnection> {
     let bad = |error: &tokio_postgres::Error| ConnectionError::BadConnection(cause(error));
-    let (client, connection) = config.connect().await.map_err(|error| bad(&error))?;
-    let mut conn = AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
-    conn.batch_execute(SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
-    Ok(conn)
+    let connecting = async {
+        let (client, connection) = config.connect().await.map_err(|error| bad(&error))?;
+        let mut conn = AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
+        conn.batch_execute(SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(conn)
+    };
+    let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
+    connected.unwrap_or_else(|_elapsed| Err(ConnectionError::BadConnection(silence())))
 }

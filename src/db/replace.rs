@@ -203,17 +203,23 @@ fn open_lock(path: &Path, kind: &str) -> anyhow::Result<File> {
         .with_context(|| format!("cannot open the lock file {}", name.display()))
 }
 
-/// Writes a small file so that it is there as a whole or not at all, also after a loss of power.
-fn write_durably(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+/// Writes a small file, readable by its owner alone, so that it is there with all of its bytes or not at all,
+/// however the process or its machine ends.
+pub fn write_durably(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let partial = with_suffix(path, ".partial");
-    let written = File::options()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&partial)
+    // What an earlier attempt may have left is not to be trusted for its mode.
+    let removed = match fs::remove_file(&partial) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    };
+    let written = removed
+        .and_then(|()| File::options().create_new(true).write(true).mode(0o600).open(&partial))
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&partial, path));
+        .and_then(|()| fs::rename(&partial, path))
+        .inspect_err(|_| {
+            // A full disk has room for nothing; what stays is harmless.
+            drop(fs::remove_file(&partial));
+        });
     written.with_context(|| format!("cannot write {}", path.display()))?;
     sync_folder(path)
 }

@@ -177,6 +177,26 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    idempotency_keys (org_id, user_id, method, path, key) {
+        org_id -> Id,
+        user_id -> Id,
+        method -> Text,
+        path -> Text,
+        key -> Text,
+        request_hash -> Binary,
+        reserved_id -> Nullable<Id>,
+        status -> Nullable<BigInt>,
+        encoding -> Nullable<Text>,
+        body -> Nullable<Binary>,
+        created_at -> Moment,
+        expires_at -> Moment,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(memberships, organisations, accounts);
 diesel::allow_tables_to_appear_in_same_query!(users, settings, sessions);
 diesel::allow_tables_to_appear_in_same_query!(activities, activity_recipients, activity_heads);

@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection as _;
+use tokio::time::Instant;
 
 use super::{Conn, Db, DbError, Pools, error};
 use crate::types::{LogEntry, OrgId};
@@ -49,16 +51,44 @@ impl Scope {
             (Pools::Sqlite(sqlite), Mode::Read) => Conn::Sqlite(sqlite.lease_reader().await?),
             (Pools::Sqlite(sqlite), Mode::Write) => Conn::Sqlite(sqlite.lease_writer().await?),
         };
-        let mut tx = Tx { conn, appended: Vec::new(), db: self.db, mode, state: State::Open };
-        match &mut tx.conn {
-            Conn::Postgres(conn) => conn.batch_execute(&postgres_opening(&self.orgs, mode)).await?,
-            Conn::Sqlite(conn) => {
-                // A deferred transaction that reads first fails at once when it wants to write.
-                let begin = if mode == Mode::Read { "BEGIN DEFERRED" } else { "BEGIN IMMEDIATE" };
-                conn.batch_execute(begin).await?;
-            }
-        }
+        let patience = Patience::with(&conn);
+        let mut tx = Tx { conn, appended: Vec::new(), db: self.db, mode, state: State::Open, patience };
+        let opening = match tx.conn {
+            Conn::Postgres(_) => postgres_opening(&self.orgs, mode),
+            // A deferred transaction that reads first fails at once when it wants to write.
+            Conn::Sqlite(_) if mode == Mode::Read => "BEGIN DEFERRED".to_owned(),
+            Conn::Sqlite(_) => "BEGIN IMMEDIATE".to_owned(),
+        };
+        tx.execute(&opening).await?;
         Ok(tx)
+    }
+}
+
+/// How long a server may take over a transaction, all in all. A server that hangs, or its machine, keeps
+/// its connections open, so nothing else would ever end the wait. Ours take milliseconds; twice a wait for
+/// a lock fits into it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Until when a transaction waits for its server. An embedded database has nobody to wait for.
+#[derive(Clone, Copy)]
+pub struct Patience(Option<Instant>);
+
+impl Patience {
+    fn with(conn: &Conn) -> Self {
+        Self(match conn {
+            Conn::Postgres(_) => Some(Instant::now() + PATIENCE),
+            Conn::Sqlite(_) => None,
+        })
+    }
+
+    /// What `work` on the transaction comes to, or [`DbError::Unreachable`] once it is over. The transaction is
+    /// then of no further use: to finish it closes its connection.
+    pub async fn hold<T, E: From<DbError>>(self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let Some(deadline) = self.0 else { return work.await };
+        tokio::time::timeout_at(deadline, work).await.unwrap_or_else(|_elapsed| {
+            let reason = format!("it has not answered within {} s", PATIENCE.as_secs());
+            Err(DbError::Unreachable(reason).into())
+        })
     }
 }
 
@@ -92,9 +122,15 @@ pub struct Tx {
     db: Db,
     mode: Mode,
     state: State,
+    patience: Patience,
 }
 
 impl Tx {
+    /// Within which its body has to end. Used by [`transaction!`](crate::transaction).
+    pub fn patience(&self) -> Patience {
+        self.patience
+    }
+
     /// Notes an entry that this transaction has appended.
     pub fn note_appended(&mut self, entry: Arc<LogEntry>) {
         self.appended.push(entry);
@@ -126,12 +162,18 @@ impl Tx {
             Conn::Postgres(_) => "SELECT 1; COMMIT",
             Conn::Sqlite(_) => "COMMIT",
         };
-        if let Err(error) = self.execute(commit).await {
-            if error::commit_outcome_is_unknown(&error) {
+        match self.execute(commit).await {
+            Ok(()) => {}
+            Err(DbError::Query(error)) if !error::commit_outcome_is_unknown(&error) => {
+                self.rollback().await;
+                // It did not outlive its failure, in whatever words it was told: nor may the answer.
+                let is_lost = self.state == State::Open && matches!(self.conn, Conn::Postgres(_));
+                return Err(if is_lost { DbError::OutcomeUnknown(error) } else { DbError::Query(error) });
+            }
+            Err(DbError::Query(error) | DbError::OutcomeUnknown(error)) => {
                 return Err(DbError::OutcomeUnknown(error));
             }
-            self.rollback().await;
-            return Err(DbError::Query(error));
+            Err(DbError::Unreachable(reason)) => return Err(DbError::OutcomeUnknown(error::silence(reason))),
         }
         self.state = State::Ended;
         let appended = std::mem::take(&mut self.appended);
@@ -145,16 +187,22 @@ impl Tx {
 
     /// Where even this fails, dropping the transaction closes the connection.
     async fn rollback(&mut self) {
-        if self.execute("ROLLBACK").await.is_ok() {
-            self.state = State::Ended;
+        match self.execute("ROLLBACK").await {
+            Ok(()) => self.state = State::Ended,
+            Err(DbError::Query(error)) if error::has_rolled_back(&error) => self.state = State::Ended,
+            Err(_) => {}
         }
     }
 
-    async fn execute(&mut self, sql: &str) -> diesel::QueryResult<()> {
-        match &mut self.conn {
-            Conn::Postgres(conn) => conn.batch_execute(sql).await,
-            Conn::Sqlite(conn) => conn.batch_execute(sql).await,
-        }
+    async fn execute(&mut self, sql: &str) -> Result<(), DbError> {
+        let executed = async {
+            match &mut self.conn {
+                Conn::Postgres(conn) => conn.batch_execute(sql).await,
+                Conn::Sqlite(conn) => conn.batch_execute(sql).await,
+            }
+            .map_err(DbError::Query)
+        };
+        self.patience.hold(executed).await
     }
 }
 
@@ -186,8 +234,9 @@ impl DerefMut for Tx {
 macro_rules! transaction {
     ($scope:expr, |$tx:ident| $body:expr) => {{
         let mut owned: $crate::db::Tx = $scope.begin_write().await?;
+        let patience = owned.patience();
         let $tx: &mut $crate::db::Tx = &mut owned;
-        let outcome: $crate::error::Result<_> = async { $body }.await;
+        let outcome: $crate::error::Result<_> = patience.hold(async { $body }).await;
         owned.finish(outcome).await
     }};
 }
@@ -197,8 +246,9 @@ macro_rules! transaction {
 macro_rules! read {
     ($scope:expr, |$conn:ident| $body:expr) => {{
         let mut owned: $crate::db::Tx = $scope.begin_read().await?;
+        let patience = owned.patience();
         let $conn: &mut $crate::db::Conn = &mut owned;
-        let outcome: $crate::error::Result<_> = async { $body }.await;
+        let outcome: $crate::error::Result<_> = patience.hold(async { $body }).await;
         owned.finish(outcome).await
     }};
 }

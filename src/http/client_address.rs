@@ -148,7 +148,7 @@ mod tests {
             let mut values: Vec<String> = Vec::new();
             for (hop, cut) in hops.iter().zip(&cuts) {
                 match values.last_mut() {
-                    Some(value) if !cut => *value += &format!(", {hop}"),
+                    Some(value) if !cut => value.extend([", ".to_owned(), hop.to_string()]),
                     _ => values.push(hop.to_string()),
                 }
             }

@@ -35,6 +35,8 @@ use crate::error::{Code, Error, Result};
 use crate::limits::{FrameRate, Limit};
 use crate::types::{Clock, LogEntry, OrgId, SessionId, Timestamp, UserId};
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use socket::parse_wish;
 pub use socket::routes;
 
 /// Replays share this many connections to the database: fewer than SQLite has readers, so that requests

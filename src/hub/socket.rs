@@ -31,7 +31,7 @@ pub fn routes() -> Router<App> {
 
 /// What a client asks for in the query.
 #[derive(Default)]
-struct Wish {
+pub(crate) struct Wish {
     token: Option<String>,
     after: Option<Seq>,
     epoch: Option<EpochId>,
@@ -58,7 +58,7 @@ async fn open_socket(State(app): State<App>, mut request: Request) -> Result<Res
 }
 
 /// Reads the query. Parameters that are not known are left alone: intermediaries add their own.
-fn parse_wish(pairs: Vec<(String, String)>, token: Option<String>) -> Result<Wish, CloseCode> {
+pub(crate) fn parse_wish(pairs: Vec<(String, String)>, token: Option<String>) -> Result<Wish, CloseCode> {
     let mut wish = Wish { token, ..Wish::default() };
     for (name, value) in pairs {
         match name.as_str() {

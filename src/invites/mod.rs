@@ -12,4 +12,6 @@ mod token;
 mod wire;
 
 pub(crate) use routes::routes;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use token::InviteToken;
 pub(crate) use wire::{AcceptInvite, InviteUser};

@@ -14,6 +14,7 @@ use crate::error::{Problems, Result};
 use crate::http::{
     Admin, ClientInfo, Created, NoContent, Page, PageParams, PageQuery, PathId, ValidJson, ValidQuery,
 };
+use crate::idempotency::{Answer, IdempotencyParams, IdempotentJson, Once};
 use crate::types::InviteId;
 
 /// The routes of this feature.
@@ -30,15 +31,16 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 /// An earlier invite of the same email that waits is revoked. For admins. Fails with `already_member`, or
 /// with `member_limit_reached` where no seat is free; invites that wait take none.
 #[utoipa::path(post, path = "/users/invite", tag = "users", request_body = InviteUser,
-    security(("bearer" = [])),
+    params(IdempotencyParams), security(("bearer" = [])),
     responses((status = 201, description = "The invite and its token", body = InviteCreated), Problems))]
 pub(crate) async fn invite_user(
     State(app): State<App>,
     admin: Admin,
-    ValidJson(body): ValidJson<InviteUser>,
-) -> Result<Created<InviteCreated>> {
-    let (invite, token) = service::invite(&app, &admin, body).await?;
-    Ok(Created(InviteCreated::new(invite, &token)))
+    IdempotentJson(key, body): IdempotentJson<InviteUser>,
+) -> Result<Answer> {
+    let once = Once::begin(&app, &admin, key)?;
+    let outcome = service::invite(&app, &admin, body, &once).await;
+    once.finish(outcome).await
 }
 
 /// The invites that wait to be accepted.

@@ -83,13 +83,14 @@ async fn check_organisations(app: &App, before: Timestamp, after: OrgId) -> Resu
                 refresh(app, settings).await?;
             }
         } else if entry.created_at < before {
-            orphans.push(entry.id);
+            orphans.push(entry);
         }
     }
     if is_plausible(orphans.len()) {
-        for org in orphans {
-            transaction!(app.db.central(), |tx| Ok(queries::delete_entry(tx, org).await?))?;
-            tracing::info!(organisation.id = %org, "removed a directory entry without an organisation");
+        for entry in orphans {
+            if transaction!(app.db.central(), |tx| Ok(queries::delete_entry(tx, entry).await?))? {
+                tracing::info!(organisation.id = %entry.id, "removed a directory entry without an organisation");
+            }
         }
     }
     Ok(ids.last().copied())

@@ -10,6 +10,10 @@ mod model;
 mod queries;
 mod routes;
 pub(crate) mod service;
+mod wire;
 
 pub(crate) use model::{Founding, Organisation, Settings};
-pub(crate) use routes::{OrganisationBody, routes};
+pub(crate) use routes::routes;
+pub(crate) use wire::OrganisationBody;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use wire::{OrganisationFields, UpdateSubscription};

@@ -10,8 +10,10 @@ use diesel::sql_types::Text;
 use crate::db::schema::{organisations, plans, settings};
 use crate::types::sql::text_column;
 use crate::types::{
-    AccountId, Email, InvalidText, OrgId, OrganisationName, PersonName, PlanCode, Slug, Timestamp, UserId,
+    AccountId, Email, InvalidText, OrgId, OrganisationName, PersonName, PlanCode, Role, Slug, Timestamp,
+    UserId,
 };
+use crate::users::User;
 
 /// Whether an organisation may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromSqlRow, AsExpression)]
@@ -138,7 +140,8 @@ pub(crate) struct Organisation {
     pub(crate) member_count: i64,
 }
 
-/// An organisation that is about to be, and its first admin.
+/// An organisation that is about to be, and its first admin. What it is founded as is its id: of two
+/// attempts with one id, the second finds what the first one made.
 pub(crate) struct Founding {
     pub(crate) org: OrgId,
     pub(crate) name: OrganisationName,
@@ -146,4 +149,20 @@ pub(crate) struct Founding {
     pub(crate) user: UserId,
     pub(crate) user_name: PersonName,
     pub(crate) email: Email,
+}
+
+impl Founding {
+    /// The first admin, as of when it is founded.
+    pub(crate) fn founder(&self, at: Timestamp) -> User {
+        User {
+            org_id: self.org,
+            id: self.user,
+            account_id: self.account,
+            email: self.email.clone(),
+            name: self.user_name.clone(),
+            role: Role::Admin,
+            created_at: at,
+            updated_at: at,
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The tables of organisations, plans and settings. Nothing but diesel.
 
+use std::time::Duration;
+
 use diesel::QueryResult;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -10,7 +12,7 @@ use crate::db::schema::{organisations, plans, settings};
 use crate::types::{OrgId, OrganisationName, Timestamp};
 use crate::with_conn;
 
-/// Adds an entry to the directory. `false` where its slug is taken.
+/// Adds an entry to the directory. `false` where its slug is taken, or its id.
 pub(super) async fn insert_entry(conn: &mut Conn, entry: &DirectoryEntry) -> QueryResult<bool> {
     let inserted = with_conn!(conn, |c| diesel::insert_into(organisations::table)
         .values(entry)
@@ -20,10 +22,47 @@ pub(super) async fn insert_entry(conn: &mut Conn, entry: &DirectoryEntry) -> Que
     Ok(inserted == 1)
 }
 
-/// Removes an entry of the directory, and its memberships.
-pub(super) async fn delete_entry(conn: &mut Conn, org: OrgId) -> QueryResult<()> {
-    with_conn!(conn, |c| diesel::delete(organisations::table.find(org)).execute(c).await)?;
-    Ok(())
+/// Takes an entry over that another attempt to found the same organisation has made; `None` where there is
+/// none. From then on it is this attempt's: its time is another, which tells the other attempt and the
+/// janitor to leave it alone.
+pub(super) async fn adopt_entry(
+    conn: &mut Conn,
+    org: OrgId,
+    now: Timestamp,
+) -> QueryResult<Option<DirectoryEntry>> {
+    // An update of nothing locks the row on both databases.
+    let made: Option<Timestamp> = with_conn!(&mut *conn, |c| {
+        diesel::update(organisations::table.find(org))
+            .set(organisations::created_at.eq(organisations::created_at))
+            .returning(organisations::created_at)
+            .get_result(c)
+            .await
+            .optional()
+    })?;
+    let Some(made) = made else {
+        return Ok(None);
+    };
+    let at = now.max(made.plus(Duration::from_millis(1)));
+    with_conn!(conn, |c| {
+        diesel::update(organisations::table.find(org))
+            .set(organisations::created_at.eq(at))
+            .returning(DirectoryEntry::as_returning())
+            .get_result(c)
+            .await
+            .optional()
+    })
+}
+
+/// Removes an entry of the directory, and its memberships, unless somebody has adopted it meanwhile.
+/// `false` where nothing was removed.
+pub(super) async fn delete_entry(conn: &mut Conn, entry: &DirectoryEntry) -> QueryResult<bool> {
+    let deleted = with_conn!(conn, |c| {
+        diesel::delete(organisations::table.find(entry.id))
+            .filter(organisations::created_at.eq(entry.created_at))
+            .execute(c)
+            .await
+    })?;
+    Ok(deleted == 1)
 }
 
 /// The directory's entries ordered by id, at most `limit` of those after `after`.
@@ -78,10 +117,14 @@ pub(super) async fn list_plans(conn: &mut Conn) -> QueryResult<Vec<Plan>> {
     with_conn!(conn, |c| plans::table.order(plans::rank).select(Plan::as_select()).load(c).await)
 }
 
-/// Adds the settings of a new organisation.
-pub(super) async fn insert_settings(conn: &mut Conn, row: &Settings) -> QueryResult<()> {
-    with_conn!(conn, |c| diesel::insert_into(settings::table).values(row).execute(c).await)?;
-    Ok(())
+/// Adds the settings of a new organisation. `false` where it exists.
+pub(super) async fn insert_settings(conn: &mut Conn, row: &Settings) -> QueryResult<bool> {
+    let inserted = with_conn!(conn, |c| diesel::insert_into(settings::table)
+        .values(row)
+        .on_conflict_do_nothing()
+        .execute(c)
+        .await)?;
+    Ok(inserted == 1)
 }
 
 /// The settings of an organisation.

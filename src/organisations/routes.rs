@@ -2,89 +2,22 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::model::Organisation;
 use super::service;
+use super::wire::{OrganisationBody, OrganisationFields, UpdateSubscription};
 use crate::app::App;
 use crate::error::{Problems, Result};
-use crate::http::{Admin, Created, Fields, FromFields, Member, ValidJson};
+use crate::http::{Admin, Member, ValidJson};
+use crate::idempotency::{Answer, IdempotencyParams, IdempotentJson, Once};
 use crate::read;
-use crate::types::{OrgId, OrganisationName, PlanCode, Slug, Timestamp};
 
 /// The routes of this feature.
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(get_organisation, create_organisation, update_organisation))
         .routes(routes!(update_subscription))
-}
-
-/// An organisation.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Organisation)]
-pub(crate) struct OrganisationBody {
-    id: OrgId,
-    name: OrganisationName,
-    /// Its name in addresses, which no other organisation has. It does not change with the name.
-    slug: Slug,
-    /// `FREE`, `PRO`, `ENTERPRISE`, or another that a later version knows.
-    #[schema(example = "FREE")]
-    plan: PlanCode,
-    /// How many members the plan allows; null is no limit.
-    #[schema(required, example = 3)]
-    member_limit: Option<i64>,
-    /// How many members it has.
-    #[schema(example = 1)]
-    member_count: i64,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
-impl From<Organisation> for OrganisationBody {
-    fn from(organisation: Organisation) -> Self {
-        let Organisation { settings, member_count } = organisation;
-        Self {
-            id: settings.org_id,
-            name: settings.name,
-            slug: settings.slug,
-            plan: settings.plan,
-            member_limit: settings.seats,
-            member_count,
-            created_at: settings.created_at,
-            updated_at: settings.updated_at,
-        }
-    }
-}
-
-/// The name of an organisation.
-#[derive(Debug, ToSchema)]
-#[schema(as = OrganisationFields)]
-pub(crate) struct OrganisationFields {
-    name: OrganisationName,
-}
-
-impl FromFields for OrganisationFields {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let name = fields.required("name");
-        Some(Self { name: name? })
-    }
-}
-
-/// The plan to change to.
-#[derive(Debug, ToSchema)]
-pub(crate) struct UpdateSubscription {
-    plan: PlanCode,
-}
-
-impl FromFields for UpdateSubscription {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let plan = fields.required("plan");
-        Some(Self { plan: plan? })
-    }
 }
 
 /// The caller's organisation.
@@ -103,15 +36,16 @@ pub(crate) async fn get_organisation(
 /// The caller becomes its admin; `POST /auth/switch` starts a session there. Fails with
 /// `registration_closed` where only platform administrators make organisations.
 #[utoipa::path(post, path = "/organisations", tag = "organisations", request_body = OrganisationFields,
-    security(("bearer" = [])),
+    params(IdempotencyParams), security(("bearer" = [])),
     responses((status = 201, description = "It exists", body = OrganisationBody), Problems))]
 pub(crate) async fn create_organisation(
     State(app): State<App>,
     member: Member,
-    ValidJson(body): ValidJson<OrganisationFields>,
-) -> Result<Created<OrganisationBody>> {
-    let organisation = service::create(&app, &member, body.name).await?;
-    Ok(Created(organisation.into()))
+    IdempotentJson(key, body): IdempotentJson<OrganisationFields>,
+) -> Result<Answer> {
+    let once = Once::begin(&app, &member, key)?;
+    let outcome = service::create(&app, &member, body.name, &once).await;
+    once.finish(outcome).await
 }
 
 /// Rename the organisation.

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 
 use super::model::{DirectoryEntry, Founding, Isolation, Organisation, Plan, Settings, Status};
 use super::queries;
+use super::wire::OrganisationBody;
 use crate::activity::{self, Activity, Origin, SessionStart};
 use crate::app::App;
 use crate::auth::{self, Opening};
@@ -11,7 +12,8 @@ use crate::config::Registration;
 use crate::db::{Conn, Db, Tx};
 use crate::error::{Code, Error, LogFailure as _, Result};
 use crate::http::{Admin, Member};
-use crate::types::{Actor, OrgId, OrganisationName, PlanCode, Role, Slug, UserId};
+use crate::idempotency::{Answer, Claimed, Once};
+use crate::types::{Actor, OrgId, OrganisationName, PlanCode, Slug, UserId};
 use crate::users::{self, User};
 use crate::{read, transaction};
 
@@ -74,38 +76,57 @@ pub(crate) async fn lock_settings(tx: &mut Tx, org: OrgId) -> Result<Settings> {
     settings.ok_or_else(|| Error::not_found("organisation"))
 }
 
-/// Founds an organisation with its first admin, and their session where one opens. The directory's entry
-/// is made first; if the organisation's own store then refuses, it is taken back.
+/// Founds an organisation with its first admin, and their session where one opens; one that exists is left
+/// as it is. The directory's entry is made first; if the organisation's own store then refuses, it is taken
+/// back.
 pub(crate) async fn found(
     app: &App,
     origin: &Origin,
     founding: &Founding,
     opening: Option<&Opening>,
-) -> Result<(User, Organisation)> {
-    let (entry, plan) = enter(app, origin, founding).await?;
+) -> Result<Organisation> {
+    let Entered { entry, plan, made_by } = enter(app, origin, founding).await?;
     let settings = Settings {
         org_id: entry.id,
-        name: entry.name,
-        slug: entry.slug,
-        plan: entry.plan,
+        name: entry.name.clone(),
+        slug: entry.slug.clone(),
+        plan: entry.plan.clone(),
         seats: plan.seats,
         status: entry.status,
         created_at: entry.created_at,
-        updated_at: entry.updated_at,
+        updated_at: entry.created_at,
     };
     let founded = establish(app, origin, founding, settings, opening).await;
     if let Err(error) = &founded
         && !error.outcome_is_unknown()
+        && made_by == MadeBy::ThisAttempt
     {
-        remove_entry(app, founding.org)
+        remove_entry(app, &entry)
             .await
             .log_failure("remove the directory's entry of an organisation that was not founded");
     }
     founded
 }
 
+/// An organisation's entry in the directory, before it is founded.
+struct Entered {
+    entry: DirectoryEntry,
+    plan: Plan,
+    made_by: MadeBy,
+}
+
+/// Which attempt to found an organisation made its entry.
+#[derive(PartialEq, Eq)]
+enum MadeBy {
+    /// The one that asks, which takes it back if it comes to nothing.
+    ThisAttempt,
+    /// An earlier one with the same id, which may still be at it. Neither takes it back then: if both come to
+    /// nothing, it is the janitor's.
+    AnotherAttempt,
+}
+
 /// Makes the directory's entry and the founder's membership, under a slug that nobody has.
-async fn enter(app: &App, origin: &Origin, founding: &Founding) -> Result<(DirectoryEntry, Plan)> {
+async fn enter(app: &App, origin: &Origin, founding: &Founding) -> Result<Entered> {
     transaction!(app.db.central(), |tx| {
         let plans = queries::list_plans(tx).await?;
         let plan = plans.into_iter().find(|plan| plan.code.as_str() == FIRST_PLAN);
@@ -120,8 +141,12 @@ async fn enter(app: &App, origin: &Origin, founding: &Founding) -> Result<(Direc
             created_at: origin.at,
             updated_at: origin.at,
         };
-        let mut attempts = 1;
+        let (mut attempts, mut made_by) = (1, MadeBy::ThisAttempt);
         while !queries::insert_entry(tx, &entry).await? {
+            if let Some(adopted) = queries::adopt_entry(tx, founding.org, origin.at).await? {
+                (entry, made_by) = (adopted, MadeBy::AnotherAttempt);
+                break;
+            }
             if attempts == SLUG_ATTEMPTS {
                 return Err(anyhow::anyhow!("no free slug in {SLUG_ATTEMPTS} attempts").into());
             }
@@ -130,7 +155,7 @@ async fn enter(app: &App, origin: &Origin, founding: &Founding) -> Result<(Direc
             entry.slug = Slug::of(&founding.name, Some(&format!("{a:02x}{b:02x}{c:02x}")));
         }
         auth::memberships::enter(tx, founding.account, founding.org, founding.user, origin.at).await?;
-        Ok((entry, plan))
+        Ok(Entered { entry, plan, made_by })
     })
 }
 
@@ -141,41 +166,50 @@ async fn establish(
     founding: &Founding,
     settings: Settings,
     opening: Option<&Opening>,
-) -> Result<(User, Organisation)> {
-    let user = User {
-        org_id: founding.org,
-        id: founding.user,
-        account_id: founding.account,
-        email: founding.email.clone(),
-        name: founding.user_name.clone(),
-        role: Role::Admin,
-        created_at: origin.at,
-        updated_at: origin.at,
-    };
+) -> Result<Organisation> {
     transaction!(app.db.org(founding.org), |tx| {
-        queries::insert_settings(tx, &settings).await?;
+        if !queries::insert_settings(tx, &settings).await? {
+            return load(tx, founding.org).await;
+        }
         activity::create_log(tx, founding.org, origin.at).await?;
         let created = Activity::OrganisationCreated { name: settings.name.clone() };
         activity::append(tx, origin, created).await?;
-        users::service::join(tx, origin, &user).await?;
+        users::service::join(tx, origin, &founding.founder(origin.at)).await?;
         if let Some(opening) = opening {
             auth::sessions::begin(tx, origin, opening, SessionStart::Register).await?;
         }
-        let organisation = with_count(tx, settings).await?;
-        Ok((user, organisation))
+        with_count(tx, settings).await
     })
 }
 
-async fn remove_entry(app: &App, org: OrgId) -> Result<()> {
-    transaction!(app.db.central(), |tx| Ok(queries::delete_entry(tx, org).await?))
+async fn remove_entry(app: &App, entry: &DirectoryEntry) -> Result<bool> {
+    transaction!(app.db.central(), |tx| Ok(queries::delete_entry(tx, entry).await?))
 }
 
-/// Founds another organisation with the caller as its admin.
-pub(crate) async fn create(app: &App, member: &Member, name: OrganisationName) -> Result<Organisation> {
-    require_open_registration(app)?;
-    let caller = users::service::find_caller(app, member).await?;
+/// Founds another organisation with the caller as its admin, and answers with it.
+///
+/// The organisation is in a store of its own, so no transaction holds both it and an idempotency key. The
+/// key first reserves the organisation's id; an attempt that died in between is taken up by the next with
+/// the same key, which founds that same organisation or finds it founded.
+pub(crate) async fn create(
+    app: &App,
+    member: &Member,
+    name: OrganisationName,
+    once: &Once,
+) -> Result<Answer> {
+    let (caller, org) = match reserve(app, member, once).await? {
+        Reserved::Now(caller, org) => (caller, org),
+        Reserved::Before(caller, org) => {
+            if let Some(organisation) = find(app, org).await? {
+                return answer_created(once, organisation).await;
+            }
+            require_open_registration(app)?;
+            (caller, org)
+        }
+        Reserved::Answered(answer) => return Ok(answer),
+    };
     let founding = Founding {
-        org: OrgId::new(),
+        org,
         name,
         account: caller.account_id,
         user: UserId::new(),
@@ -184,8 +218,50 @@ pub(crate) async fn create(app: &App, member: &Member, name: OrganisationName) -
     };
     let founder = Actor { id: founding.user, name: founding.user_name.to_string() };
     let origin = member.client.origin(founding.org, Some(founder), app.clock.now());
-    let (_, organisation) = found(app, &origin, &founding, None).await?;
-    Ok(organisation)
+    let organisation = found(app, &origin, &founding, None).await?;
+    answer_created(once, organisation).await
+}
+
+/// The id under which an organisation is founded, for whom.
+enum Reserved {
+    /// This request's own.
+    Now(User, OrgId),
+    /// That of an attempt with the same key which did not get to its end.
+    Before(User, OrgId),
+    /// None, because it is done.
+    Answered(Answer),
+}
+
+/// Reserves the id of a new organisation in the store of the caller's.
+async fn reserve(app: &App, member: &Member, once: &Once) -> Result<Reserved> {
+    transaction!(app.db.org(member.org), |tx| {
+        let caller = users::service::load_caller(tx, member).await?;
+        let fresh = match once.claim(tx).await? {
+            Claimed::Fresh(fresh) => fresh,
+            Claimed::Again(answer) => return Ok(Reserved::Answered(answer)),
+        };
+        if let Some(id) = fresh.reserved() {
+            return Ok(Reserved::Before(caller, id.as_uuid().into()));
+        }
+        require_open_registration(app)?;
+        let org = OrgId::new();
+        fresh.reserve(tx, org.as_uuid().into()).await?;
+        Ok(Reserved::Now(caller, org))
+    })
+}
+
+async fn find(app: &App, org: OrgId) -> Result<Option<Organisation>> {
+    read!(app.db.org(org), |conn| {
+        match queries::find_settings(conn, org).await? {
+            Some(settings) => Ok(Some(with_count(conn, settings).await?)),
+            None => Ok(None),
+        }
+    })
+}
+
+async fn answer_created(once: &Once, organisation: Organisation) -> Result<Answer> {
+    let id = organisation.settings.org_id.as_uuid().into();
+    once.complete(id, Answer::created(&OrganisationBody::from(organisation))?).await
 }
 
 /// Gives the organisation another name. The name that it has already changes nothing.

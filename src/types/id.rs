@@ -110,6 +110,9 @@ id! {
     InviteId;
     /// An organisation, which is a tenant.
     OrgId;
+    /// What an idempotency key has reserved for whatever its request makes; the key does not say of which
+    /// kind that is.
+    ReservedId;
     /// A sign-in of a user to one organisation.
     SessionId;
     /// Whatever an activity was done to; the log does not say of which kind it is.

@@ -55,7 +55,7 @@ pub fn start(app: &App) {
     });
 }
 
-/// Rows deleted in one transaction: some milliseconds' work.
+/// Rows deleted in one transaction: some milliseconds' work, as for [`retention::CHUNK`].
 const CHUNK: i64 = 500;
 
 /// What is deleted.

@@ -9,4 +9,6 @@ mod routes;
 pub(crate) mod service;
 
 pub(crate) use model::User;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use routes::UpdateUser;
 pub(crate) use routes::{UserBody, routes};

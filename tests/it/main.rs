@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test does not expect should fail it, wherever it happens")]
 
 mod activity;
+mod crashes;
 mod db;
 mod deploy;
 mod documents;
@@ -13,6 +14,7 @@ mod harness;
 mod healthcheck;
 mod hostile;
 mod hub;
+mod idempotency;
 mod limits;
 mod operator;
 mod races;

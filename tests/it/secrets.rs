@@ -45,6 +45,7 @@ async fn live(client: &Client, secrets: &mut Secrets) {
     secrets.keep("an invite token", invite["inviteToken"].as_str().unwrap());
     let mia = client.accept(&invite, "Mia", "Mias password: 9120").await;
     secrets.keep_person(&mia);
+    repeat_invites(client, secrets, &ada).await;
     go_wrong(client, secrets, &invite, &mia).await;
 
     // Sockets, with the token in the query and in the subprotocol, good and bad.
@@ -93,6 +94,20 @@ async fn live(client: &Client, secrets: &mut Secrets) {
     client.as_user(&ada).post("/auth/logout").await.expect_status(204);
     let last = client.sign_in(&ada).await;
     secrets.keep_person(&last);
+}
+
+/// An invite that is asked for twice with one key, which is answered from what is stored, and refusals.
+async fn repeat_invites(client: &Client, secrets: &mut Secrets, ada: &Person) {
+    let key = "an-idempotency-key-9932";
+    secrets.keep("an idempotency key", key);
+    let body = json!({ "email": "nora@example.com" });
+    for body in [&body, &body, &json!({ "email": "other@example.com" })] {
+        let call = client.as_user(ada).post("/users/invite").json(body);
+        let answer = call.header("Idempotency-Key", key).await;
+        if let Some(token) = answer.json()["inviteToken"].as_str() {
+            secrets.keep("the token of an invite with a key", token);
+        }
+    }
 }
 
 /// Everything that is refused, with secrets in every place where one could stand.

@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
-use super::Part;
-use super::commit::{Entries, insert, is_unavailable, observe, place, refuse, repeat, unknown, unreachable};
+use super::commit::{
+    Entries, Placed, claims, insert, is_unavailable, observe, place, refuse, repeat, unknown, unreachable,
+};
 use super::queue::Waiting;
+use super::{Appended, Part};
 use crate::activity::model::Head;
 use crate::activity::queries;
 use crate::db::{Db, DbError, Tx};
 use crate::error::{Error, Result};
+use crate::idempotency::Batch;
 use crate::transaction;
 use crate::types::{LogEntry, OrgId};
 
@@ -40,7 +43,7 @@ pub(super) fn settle_alone(part: Part, unresolved: Option<Unresolved>) {
             return refuse(vec![part], &unknown(&error));
         }
         let error = match append_alone(&shared.db, part.org, &part.items, unresolved).await {
-            Ok(entries) => return part.succeed(entries),
+            Ok(placed) => return part.succeed(placed),
             Err(error) => error,
         };
         if part.items.len() == 1 {
@@ -61,7 +64,7 @@ pub(super) fn settle_alone(part: Part, unresolved: Option<Unresolved>) {
 }
 
 /// Each row in a transaction of its own, in order. Once the database is away the rest is not tried.
-async fn append_one_by_one(db: &Db, org: OrgId, items: &[Waiting]) -> Vec<Result<Arc<LogEntry>>> {
+async fn append_one_by_one(db: &Db, org: OrgId, items: &[Waiting]) -> Vec<Result<Appended>> {
     let mut answers = Vec::with_capacity(items.len());
     let mut away: Option<Error> = None;
     for item in items {
@@ -69,9 +72,9 @@ async fn append_one_by_one(db: &Db, org: OrgId, items: &[Waiting]) -> Vec<Result
             answers.push(Err(repeat(error)));
             continue;
         }
-        let answer = append_alone(db, org, std::slice::from_ref(item), None)
-            .await
-            .and_then(|mut entries| entries.pop().ok_or_else(|| anyhow!("a row left no entry").into()));
+        let answer = append_alone(db, org, std::slice::from_ref(item), None).await.and_then(|mut placed| {
+            placed.answers.pop().unwrap_or_else(|| Err(anyhow!("a row left no answer").into()))
+        });
         if let Err(error) = &answer
             && !is_of_the_rows(error)
         {
@@ -90,14 +93,14 @@ async fn append_one_by_one(db: &Db, org: OrgId, items: &[Waiting]) -> Vec<Result
 
 /// What a transaction appended whose COMMIT nobody answered: it is in the log, or it is not.
 pub(super) struct Unresolved {
-    entries: Entries,
+    placed: Placed,
     /// Until when that is looked for.
     deadline: Instant,
 }
 
 impl Unresolved {
-    pub(super) fn new(entries: Entries) -> Self {
-        Self { entries, deadline: Instant::now() + RESOLVE_WITHIN }
+    pub(super) fn new(placed: Placed) -> Self {
+        Self { placed, deadline: Instant::now() + RESOLVE_WITHIN }
     }
 }
 
@@ -108,13 +111,14 @@ async fn append_alone(
     org: OrgId,
     items: &[Waiting],
     mut unresolved: Option<Unresolved>,
-) -> Result<Entries> {
+) -> Result<Placed> {
     let mut first_deadline = unresolved.as_ref().map(|unresolved| unresolved.deadline);
     let mut pause = RESOLVE_PAUSE;
     loop {
-        let mut placed = Vec::new();
+        let mut placed = Placed::default();
         let error = match attempt_alone(db, org, items, &mut unresolved, &mut placed).await {
-            Ok(()) => return Ok(placed),
+            // What was unresolved and still is there was found.
+            Ok(()) => return Ok(unresolved.map_or(placed, |found| found.placed)),
             Err(error) => error,
         };
         let is_unknown = matches!(error, Error::Database(DbError::OutcomeUnknown(_)));
@@ -143,13 +147,13 @@ async fn append_alone(
 }
 
 /// One transaction of one organisation, which waits for the head. Where something is `unresolved` it first
-/// looks for that in the log: found, it is what was `placed`; else nothing is unresolved any more.
+/// looks for that in the log: found, nothing else is done; else nothing is unresolved any more.
 async fn attempt_alone(
     db: &Db,
     org: OrgId,
     items: &[Waiting],
     unresolved: &mut Option<Unresolved>,
-    placed: &mut Entries,
+    placed: &mut Placed,
 ) -> Result<()> {
     let started = Instant::now();
     transaction!(db.org(org), |tx| {
@@ -158,7 +162,7 @@ async fn attempt_alone(
             *unresolved = None;
             return Err(Error::not_found("organisation"));
         };
-        if let Some(Unresolved { entries, .. }) = unresolved.as_ref() {
+        if let Some(Unresolved { placed: Placed { entries, .. }, .. }) = unresolved.as_ref() {
             let found = are_in_log(tx, &head, entries).await?;
             tracing::info!(
                 organisation.id = %org,
@@ -167,7 +171,6 @@ async fn attempt_alone(
                 "the outcome of a commit was found in the log"
             );
             if found {
-                placed.clone_from(entries);
                 for entry in entries {
                     tx.note_appended(Arc::clone(entry));
                 }
@@ -175,11 +178,14 @@ async fn attempt_alone(
             }
             *unresolved = None;
         }
+        let mut keys = Batch::load(tx, claims(items.iter())).await?;
         let mut rows = Vec::new();
-        *placed = place(&mut head, items, &mut rows)?;
-        insert(tx, rows, vec![head], std::iter::once(&*placed)).await
+        *placed = place(&mut head, items, &mut rows, &mut keys)?;
+        insert(tx, rows, vec![head], std::iter::once(&*placed)).await?;
+        keys.write(tx).await
     })?;
-    observe(placed.len(), started);
+    let settled = unresolved.as_ref().map_or(&*placed, |found| &found.placed);
+    observe(settled.entries.len(), started);
     Ok(())
 }
 

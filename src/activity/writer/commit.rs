@@ -10,11 +10,12 @@ use metrics::{counter, histogram};
 
 use super::alone::{Unresolved, settle_alone};
 use super::queue::{BatchLimits, Waiting};
-use super::{Part, Shared};
+use super::{Appended, Part, Shared};
 use crate::activity::model::{ActivityRow, Draft, Head};
 use crate::activity::queries;
 use crate::db::{Db, DbError, Tx};
 use crate::error::{Error, Result};
+use crate::idempotency::{Answer, Batch, Claim, Judged};
 use crate::telemetry::metric::{COMMIT_BATCH_SIZE, COMMIT_SECONDS, COMMITS};
 use crate::transaction;
 use crate::types::{Audience, LogEntry, OrgId};
@@ -22,15 +23,24 @@ use crate::types::{Audience, LogEntry, OrgId};
 /// What was appended for one organisation, in order.
 pub(super) type Entries = Vec<Arc<LogEntry>>;
 
+/// What becomes of a part once its transaction is committed.
+#[derive(Default)]
+pub(super) struct Placed {
+    /// An answer for each of its items, in order.
+    pub(super) answers: Vec<Result<Appended>>,
+    /// What is new in the log. Fewer than the answers where some had been done before.
+    pub(super) entries: Entries,
+}
+
 /// Appends what was taken in one transaction and answers its callers. Organisations that cannot go with
 /// the others are left to tasks of their own.
 pub(super) async fn commit_batch(shared: &Arc<Shared>, parts: Vec<Part>) {
     let mut placed = Vec::with_capacity(parts.len());
     match append_together(&shared.db, &parts, &mut placed).await {
         Ok(()) => {
-            for (part, entries) in parts.into_iter().zip(placed) {
-                match entries {
-                    Some(entries) => part.succeed(entries),
+            for (part, placed) in parts.into_iter().zip(placed) {
+                match placed {
+                    Some(placed) => part.succeed(placed),
                     // Somebody holds its head, or it has none.
                     None => settle_alone(part, None),
                 }
@@ -38,8 +48,8 @@ pub(super) async fn commit_batch(shared: &Arc<Shared>, parts: Vec<Part>) {
         }
         Err(Error::Database(DbError::OutcomeUnknown(error))) => {
             tracing::warn!(error = %error, "the outcome of a batch's commit is unknown; looking for it in the log");
-            for (part, entries) in parts.into_iter().zip(placed) {
-                settle_alone(part, entries.map(Unresolved::new));
+            for (part, placed) in parts.into_iter().zip(placed) {
+                settle_alone(part, placed.map(Unresolved::new));
             }
         }
         Err(error) if is_unavailable(&error) => {
@@ -72,50 +82,80 @@ pub(super) fn refuse(parts: Vec<Part>, error: &Error) {
 
 /// One transaction over many organisations. Says in `placed`, for each part, what it appended: `None` is
 /// where the head could not be locked. That counts only once this has returned `Ok`.
-async fn append_together(db: &Db, parts: &[Part], placed: &mut Vec<Option<Entries>>) -> Result<()> {
+async fn append_together(db: &Db, parts: &[Part], placed: &mut Vec<Option<Placed>>) -> Result<()> {
     let orgs: Vec<OrgId> = parts.iter().map(|part| part.org).collect();
     let started = Instant::now();
     transaction!(db.orgs(orgs.clone()), |tx| {
         let heads = queries::lock_heads(tx, &orgs).await?;
         let mut heads: HashMap<OrgId, Head> = heads.into_iter().map(|head| (head.org_id, head)).collect();
+        let locked = parts.iter().filter(|part| heads.contains_key(&part.org));
+        let mut keys = Batch::load(tx, claims(locked.flat_map(|part| &part.items))).await?;
         let mut rows = Vec::new();
         for part in parts {
             let head = heads.get_mut(&part.org);
-            placed.push(head.map(|head| place(head, &part.items, &mut rows)).transpose()?);
+            placed.push(head.map(|head| place(head, &part.items, &mut rows, &mut keys)).transpose()?);
         }
-        insert(tx, rows, heads.into_values().collect(), placed.iter().flatten()).await
+        insert(tx, rows, heads.into_values().collect(), placed.iter().flatten()).await?;
+        keys.write(tx).await
     })?;
-    observe(placed.iter().flatten().map(Vec::len).sum(), started);
+    observe(placed.iter().flatten().map(|placed| placed.entries.len()).sum(), started);
     Ok(())
 }
 
-/// Gives each append its place behind `head`, and moves the head there.
-pub(super) fn place(head: &mut Head, items: &[Waiting], rows: &mut Vec<ActivityRow>) -> Result<Entries> {
-    let mut entries = Vec::with_capacity(items.len());
+/// The claims among these items.
+pub(super) fn claims<'a>(items: impl Iterator<Item = &'a Waiting>) -> impl Iterator<Item = &'a Claim> {
+    items.filter_map(|item| item.claim.as_ref())
+}
+
+/// Gives each append its place behind `head`, and moves the head there. What was done before under its
+/// idempotency key, also by another of these items, takes no place and gets the answer of then.
+pub(super) fn place(
+    head: &mut Head,
+    items: &[Waiting],
+    rows: &mut Vec<ActivityRow>,
+    keys: &mut Batch,
+) -> Result<Placed> {
+    let mut placed = Placed::default();
     for item in items {
+        match item.claim.as_ref().map(|claim| keys.judge(claim)).transpose() {
+            Ok(None | Some(Judged::Fresh(_))) => {}
+            Ok(Some(Judged::Again(answer))) => {
+                placed.answers.push(Ok(Appended::Again(answer)));
+                continue;
+            }
+            Err(error) => {
+                placed.answers.push(Err(error));
+                continue;
+            }
+        }
         head.last_seq = head.last_seq.next();
         head.last_id = Some(item.id);
         head.last_at = head.last_at.max(item.origin.at);
         let draft = Draft { id: item.id, origin: &item.origin, activity: &item.activity };
         let (row, entry) = draft.place(head.last_seq, head.last_at)?;
+        if let Some(claim) = &item.claim {
+            keys.keep(claim, &Answer::created_json(entry.json.clone()))?;
+        }
         rows.push(row);
-        entries.push(Arc::new(entry));
+        let entry = Arc::new(entry);
+        placed.answers.push(Ok(Appended::Entry(Arc::clone(&entry))));
+        placed.entries.push(entry);
     }
-    Ok(entries)
+    Ok(placed)
 }
 
 /// Writes what was placed.
-pub(super) async fn insert(
+pub(super) async fn insert<'a>(
     tx: &mut Tx,
     rows: Vec<ActivityRow>,
     heads: Vec<Head>,
-    placed: impl Iterator<Item = &Entries>,
+    placed: impl Iterator<Item = &'a Placed>,
 ) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
     queries::insert_batch(tx, rows, heads).await?;
-    for entry in placed.flatten() {
+    for entry in placed.flat_map(|placed| &placed.entries) {
         if matches!(entry.audience, Audience::Users(_)) {
             queries::insert_recipients(tx, entry).await?;
         }
@@ -157,6 +197,10 @@ pub(super) fn unreachable(error: &Error) -> Error {
 }
 
 pub(super) fn unknown(error: &Error) -> Error {
-    let cause = Box::new(error.to_string());
+    let cause = Box::new(match error {
+        // Which says that already.
+        Error::Database(DbError::OutcomeUnknown(cause)) => cause.to_string(),
+        _ => error.to_string(),
+    });
     DbError::OutcomeUnknown(QueryError::DatabaseError(DatabaseErrorKind::ClosedConnection, cause)).into()
 }

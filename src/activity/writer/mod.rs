@@ -21,11 +21,12 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::commit::Entries;
+use self::commit::Placed;
 use self::queue::{BatchLimits, Queues, Waiting};
 use super::{Activity, Origin};
 use crate::db::{Db, Engine};
 use crate::error::Result;
+use crate::idempotency::{Answer, Claim};
 use crate::telemetry::metric::APPEND_REJECTED;
 use crate::types::{LogEntry, OrgId};
 
@@ -39,6 +40,15 @@ const SQLITE_LIMITS: BatchLimits = BatchLimits { rows: 256, weight: 512 };
 
 /// On PostgreSQL a batch holds up nobody but its own organisations.
 const POSTGRES_LIMITS: BatchLimits = BatchLimits { rows: 512, weight: 2048 };
+
+/// What an append under an idempotency key comes to.
+#[derive(Debug, Clone)]
+pub enum Appended {
+    /// It is in the log.
+    Entry(Arc<LogEntry>),
+    /// It was there before, and this was answered.
+    Again(Answer),
+}
 
 /// Appends to logs, many callers in one transaction. Clones share the queues and the task.
 #[derive(Clone)]
@@ -89,8 +99,26 @@ impl Writer {
     ///
     /// Queues the activity when it is first polled. Dropped after that, the activity is still appended.
     pub async fn append(&self, origin: Origin, activity: Activity) -> Result<Arc<LogEntry>> {
+        match self.append_once(origin, activity, None).await? {
+            Appended::Entry(entry) => Ok(entry),
+            Appended::Again(_) => {
+                Err(anyhow!("an append without a key was taken for one done before").into())
+            }
+        }
+    }
+
+    /// Appends an activity unless that was done under the same idempotency key before, and keeps the entry as
+    /// the answer of that key. Without a claim it is [`Writer::append`].
+    ///
+    /// Fails like that, or with `idempotency_key_reused`. The claim is of the origin's organisation.
+    pub async fn append_once(
+        &self,
+        origin: Origin,
+        activity: Activity,
+        claim: Option<Claim>,
+    ) -> Result<Appended> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting::new(origin, activity, answer);
+        let waiting = Waiting::new(origin, activity, claim, answer);
         let pushed = self.shared.queues.lock().push(waiting);
         if let Err(rejection) = pushed {
             counter!(APPEND_REJECTED, "reason" => rejection.reason()).increment(1);
@@ -113,7 +141,7 @@ struct Part {
 
 impl Part {
     /// Answers the callers, in order.
-    fn answer(mut self, answers: impl IntoIterator<Item = Result<Arc<LogEntry>>>) {
+    fn answer(mut self, answers: impl IntoIterator<Item = Result<Appended>>) {
         let items = std::mem::take(&mut self.items);
         // First the places, then the answers: who is answered may come again at once.
         drop(self);
@@ -122,8 +150,8 @@ impl Part {
         }
     }
 
-    fn succeed(self, entries: Entries) {
-        self.answer(entries.into_iter().map(Ok));
+    fn succeed(self, placed: Placed) {
+        self.answer(placed.answers);
     }
 }
 

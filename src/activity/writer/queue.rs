@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::Appended;
 use crate::activity::{Activity, Origin};
 use crate::error::{Code, Error, Result};
-use crate::types::{ActivityId, Audience, LogEntry, OrgId};
+use crate::idempotency::Claim;
+use crate::types::{ActivityId, Audience, OrgId};
 
 /// Organisations whose shares make up the whole.
 const SHARES: usize = 8;
@@ -30,21 +31,27 @@ pub(super) struct Waiting {
     pub(super) id: ActivityId,
     pub(super) origin: Origin,
     pub(super) activity: Activity,
+    /// The idempotency key under which it is asked for, if it is.
+    pub(super) claim: Option<Claim>,
     weight: usize,
-    answer: oneshot::Sender<Result<Arc<LogEntry>>>,
+    answer: oneshot::Sender<Result<Appended>>,
 }
 
 impl Waiting {
     pub(super) fn new(
         origin: Origin,
         activity: Activity,
-        answer: oneshot::Sender<Result<Arc<LogEntry>>>,
+        claim: Option<Claim>,
+        answer: oneshot::Sender<Result<Appended>>,
     ) -> Self {
-        Self { id: ActivityId::new(), weight: weight(&activity), origin, activity, answer }
+        // A key's row holds the entry once more.
+        let copies = if claim.is_some() { 2 } else { 1 };
+        let weight = (weight(&activity) * copies).min(MAX_WEIGHT);
+        Self { id: ActivityId::new(), origin, activity, claim, weight, answer }
     }
 
     /// Tells the caller, who may be gone.
-    pub(super) fn answer(self, answer: Result<Arc<LogEntry>>) {
+    pub(super) fn answer(self, answer: Result<Appended>) {
         drop(self.answer.send(answer));
     }
 }
@@ -76,7 +83,7 @@ fn weight(activity: &Activity) -> usize {
         Audience::Users(users) => users.len(),
         Audience::Everyone | Audience::Admins | Audience::AdminsAnd(_) => 0,
     };
-    (1 + length.0 / BYTES_OF_WEIGHT + recipients).min(MAX_WEIGHT)
+    1 + length.0 / BYTES_OF_WEIGHT + recipients
 }
 
 /// How much one transaction of the writer may do.
@@ -293,7 +300,7 @@ mod tests {
             data: Some(Map::from_iter([padding])),
             audience,
         };
-        Waiting::new(origin, activity, oneshot::channel().0)
+        Waiting::new(origin, activity, None, oneshot::channel().0)
     }
 
     fn small(org: OrgId) -> Waiting {

@@ -51,8 +51,8 @@ async fn found(app: &App, client: &ClientInfo, account: &Account, new: Register)
     let opening = sessions::prepare(app, client, org, user, version, now)?;
     let founder = Actor { id: user, name: founding.user_name.to_string() };
     let origin = client.origin(org, Some(founder), now);
-    let (user, organisation) = organisations::service::found(app, &origin, &founding, Some(&opening)).await?;
-    sessions::welcome(app, client, &opening, user, organisation).await
+    let organisation = organisations::service::found(app, &origin, &founding, Some(&opening)).await?;
+    sessions::welcome(app, client, &opening, founding.founder(now), organisation).await
 }
 
 /// Signs in to the organisation that was named, else to the one used last. Fails with

@@ -7,23 +7,51 @@ use std::time::Duration;
 use super::model::Invite;
 use super::queries;
 use super::token::InviteToken;
-use super::wire::InviteUser;
+use super::wire::{InviteCreated, InviteUser};
 use crate::activity::{self, Activity, Origin};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::http::{Admin, Page, PageQuery};
+use crate::idempotency::{Answer, Claimed, Once};
+use crate::organisations::Settings;
 use crate::types::{InviteId, OrgId, Role, Timestamp};
 use crate::{read, transaction, users};
 
 /// How long an invite can be accepted: a week, so that it outlives a holiday's weekend and not a leak.
 const LIFETIME: Duration = Duration::from_hours(7 * 24);
 
-/// Invites somebody, in place of an earlier pending invite of the same email. Fails with `already_member`,
-/// or with `member_limit_reached` where no seat is free.
-pub(crate) async fn invite(app: &App, admin: &Admin, new: InviteUser) -> Result<(Invite, InviteToken)> {
+/// Invites somebody, in place of an earlier pending invite of the same email, and answers with the invite
+/// and its token. Fails with `already_member`, or with `member_limit_reached` where no seat is free.
+pub(crate) async fn invite(app: &App, admin: &Admin, new: InviteUser, once: &Once) -> Result<Answer> {
     let now = app.clock.now();
-    let origin = admin.origin(now);
+    let (invite, token) = prepare(admin, new, now)?;
+    transaction!(app.db.org(admin.org), |tx| {
+        // Also keeps two invites of one email from coming between each other.
+        let settings = users::service::lock_as_admin(tx, admin).await?;
+        let fresh = match once.claim(tx).await? {
+            Claimed::Fresh(fresh) => fresh,
+            Claimed::Again(answer) => return Ok(answer),
+        };
+        record(tx, &admin.origin(now), &settings, &invite).await?;
+        let answer = Answer::created(&InviteCreated::new(invite, &token))?;
+        fresh.keep_sealed(tx, answer).await
+    })
+}
+
+/// The same for a program, which takes the token itself.
+pub(crate) async fn invite_directly(app: &App, admin: &Admin, new: InviteUser) -> Result<InviteToken> {
+    let now = app.clock.now();
+    let (invite, token) = prepare(admin, new, now)?;
+    transaction!(app.db.org(admin.org), |tx| {
+        let settings = users::service::lock_as_admin(tx, admin).await?;
+        record(tx, &admin.origin(now), &settings, &invite).await
+    })?;
+    Ok(token)
+}
+
+/// An invite that is not stored yet, and its token.
+fn prepare(admin: &Admin, new: InviteUser, now: Timestamp) -> Result<(Invite, InviteToken)> {
     let id = InviteId::new();
     let token = InviteToken::issue(admin.org, id)?;
     let invite = Invite {
@@ -39,24 +67,24 @@ pub(crate) async fn invite(app: &App, admin: &Admin, new: InviteUser) -> Result<
         accepted_at: None,
         revoked_at: None,
     };
-    transaction!(app.db.org(admin.org), |tx| {
-        // Also keeps two invites of one email from coming between each other.
-        let settings = users::service::lock_as_admin(tx, admin).await?;
-        let member = users::service::find_by_email(tx, admin.org, &invite.email).await?;
-        if member.is_some() {
-            return Err(users::service::already_member());
-        }
-        users::service::require_seat(tx, &settings).await?;
-        let earlier = queries::revoke_for_email(tx, admin.org, &invite.email, now).await?;
-        queries::insert(tx, &invite).await?;
-        if let Some(earlier) = earlier {
-            record_revoked(tx, &origin, earlier).await?;
-        }
-        let invited = Activity::UserInvited { invite: id, email: invite.email.clone(), role: invite.role };
-        activity::append(tx, &origin, invited).await?;
-        Ok(())
-    })?;
     Ok((invite, token))
+}
+
+/// Stores an invite under the organisation's lock.
+async fn record(tx: &mut Tx, origin: &Origin, settings: &Settings, invite: &Invite) -> Result<()> {
+    let member = users::service::find_by_email(tx, invite.org_id, &invite.email).await?;
+    if member.is_some() {
+        return Err(users::service::already_member());
+    }
+    users::service::require_seat(tx, settings).await?;
+    let earlier = queries::revoke_for_email(tx, invite.org_id, &invite.email, invite.created_at).await?;
+    queries::insert(tx, invite).await?;
+    if let Some(earlier) = earlier {
+        record_revoked(tx, origin, earlier).await?;
+    }
+    let invited = Activity::UserInvited { invite: invite.id, email: invite.email.clone(), role: invite.role };
+    activity::append(tx, origin, invited).await?;
+    Ok(())
 }
 
 /// A page of the invites that can be accepted, ordered by id.

@@ -1,5 +1,6 @@
 //! The log and its writer.
 
+mod keys;
 mod order;
 mod outcome;
 mod proxy;
@@ -64,13 +65,7 @@ impl Running {
     fn begin(&self, org: OrgId, text: &str) -> Pending {
         let writer = self.writer.clone();
         let activity = broadcast(text, Audience::Everyone);
-        let mut pending = Pending {
-            future: async move { writer.append(origin(org), activity).await }.boxed(),
-            answer: None,
-        };
-        // It may be answered even now, where the test's thread was held up.
-        pending.is_answered();
-        pending
+        Pending::begin(async move { writer.append(origin(org), activity).await })
     }
 
     /// Stops the writer and waits until it and all its tasks have ended.
@@ -91,12 +86,19 @@ impl Running {
 }
 
 /// An append that was begun.
-struct Pending {
-    future: BoxFuture<'static, Result<Arc<LogEntry>>>,
-    answer: Option<Result<Arc<LogEntry>>>,
+struct Pending<T = Arc<LogEntry>> {
+    future: BoxFuture<'static, Result<T>>,
+    answer: Option<Result<T>>,
 }
 
-impl Pending {
+impl<T> Pending<T> {
+    fn begin(append: impl Future<Output = Result<T>> + Send + 'static) -> Self {
+        let mut pending = Self { future: append.boxed(), answer: None };
+        // It may be answered even now, where the test's thread was held up.
+        pending.is_answered();
+        pending
+    }
+
     fn is_answered(&mut self) -> bool {
         if self.answer.is_none() {
             self.answer = self.future.as_mut().now_or_never();
@@ -104,7 +106,7 @@ impl Pending {
         self.answer.is_some()
     }
 
-    async fn answer(self) -> Result<Arc<LogEntry>> {
+    async fn answer(self) -> Result<T> {
         match self.answer {
             Some(answer) => answer,
             None => soon(self.future).await,
@@ -181,13 +183,13 @@ fn text(entry: &LogEntry) -> String {
     activity["payload"]["message"].as_str().unwrap().to_owned()
 }
 
-async fn execute(tx: &mut Tx, sql: &str) {
+pub(crate) async fn execute(tx: &mut Tx, sql: &str) {
     let conn = &mut **tx;
     with_conn!(conn, |c| c.batch_execute(sql).await).unwrap();
 }
 
 /// Runs SQL that only one of the two databases understands, each its own.
-async fn execute_on_either(db: &Db, sqlite: &str, postgres: &str) {
+pub(crate) async fn execute_on_either(db: &Db, sqlite: &str, postgres: &str) {
     let mut tx = db.org(OrgId::new()).begin_write().await.unwrap();
     let sql = match db.engine() {
         Engine::Sqlite => sqlite,
@@ -206,7 +208,7 @@ async fn hold_all_logs(db: &Db) -> Tx {
     tx
 }
 
-async fn finish(tx: Tx) {
+pub(crate) async fn finish(tx: Tx) {
     let outcome: Result<()> = tx.finish(Ok(())).await;
     outcome.unwrap();
 }

@@ -1,12 +1,17 @@
-//! Reaching PostgreSQL: a server that is not up yet, and TLS.
+//! Reaching PostgreSQL: a server that is not up yet, TLS, and the language in which it says what is wrong.
 
 use std::io::Write as _;
 
+use diesel::{QueryableByName, sql_query};
+use diesel_async::RunQueryDsl as _;
+use roomcast::db::{DatabaseUrl, Db};
+use roomcast::error::Result;
+use roomcast::{read, with_conn};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::app::SIGNING_KEY;
-use crate::harness::environment::{not_run, variable};
+use crate::harness::environment::{not_run, postgres, variable};
 use crate::harness::{Child, PASSWORD, TestDatabase};
 
 /// `host:port` of a URL.
@@ -134,7 +139,7 @@ async fn sslmode_require_really_encrypts() {
     let server = child.listening().await;
     // Opens what the pool then keeps.
     server.register("Acme", "Ana", "ana@example.com", PASSWORD).await;
-    let client = crate::harness::environment::postgres(&url).await;
+    let client = postgres(&url).await;
     let query = "SELECT count(*) FILTER (WHERE s.ssl), count(*) FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
         WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()";
     let row = client.query_one(query, &[]).await.unwrap();
@@ -142,4 +147,41 @@ async fn sslmode_require_really_encrypts() {
     assert!(all > 0);
     assert_eq!(encrypted, all);
     child.stop().await;
+}
+
+/// The language of a connection of the hub's.
+async fn language(url: &str) -> Result<String> {
+    #[derive(QueryableByName)]
+    struct Setting {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        language: String,
+    }
+
+    let db = Db::open(&DatabaseUrl::Postgres(url.to_owned()), 2).await.unwrap();
+    read!(db.central(), |conn| {
+        let query = sql_query("SELECT current_setting('lc_messages') AS language");
+        let setting: Setting = with_conn!(conn, |c| query.get_result(c).await)?;
+        Ok(setting.language)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_are_told_in_english_where_the_server_lets_us_choose() {
+    let Some(database) = TestDatabase::create_on_postgres().await else {
+        return not_run("the tests run on SQLite");
+    };
+    let url = database.url_text();
+    let superuser = postgres(&url).await;
+    let name: String = superuser.query_one("SELECT current_database()", &[]).await.unwrap().get(0);
+    superuser.batch_execute(&format!("ALTER DATABASE {name} SET lc_messages TO 'C.UTF-8'")).await.unwrap();
+    assert_eq!(language(&url).await.unwrap(), "C");
+
+    // Most may not choose; they are let in all the same.
+    let role = format!("{name}_nobody");
+    let create = format!("CREATE ROLE {role} LOGIN PASSWORD 'a-password-of-nobody'");
+    superuser.batch_execute(&create).await.unwrap();
+    let (_, server) = url.rsplit_once('@').unwrap();
+    let language = language(&format!("postgres://{role}:a-password-of-nobody@{server}")).await;
+    superuser.batch_execute(&format!("DROP ROLE {role}")).await.unwrap();
+    assert_eq!(language.unwrap(), "C.UTF-8");
 }

@@ -81,6 +81,11 @@ impl TestApp {
         self.ground.clone()
     }
 
+    /// Where its database is.
+    pub(crate) fn database_url(&self) -> String {
+        self.ground.database.url_text()
+    }
+
     /// Lets time pass.
     pub(crate) fn advance(&self, duration: Duration) {
         self.ground.clock.advance(duration);

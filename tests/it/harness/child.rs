@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use tempfile::TempDir;
 
 use super::client::Client;
-use super::wait::eventually;
+use super::wait::{at_last, eventually};
 
 /// A running `roomcast`.
 pub(crate) struct Child {
@@ -77,7 +77,7 @@ impl Child {
 
     /// Waits until it says where it listens.
     pub(crate) async fn listening(&mut self) -> Client {
-        let base = eventually("listening", async || {
+        let base = at_last("listening", async || {
             let output = self.output();
             let line = output.lines().find_map(|line| line.strip_prefix("listening on "));
             if line.is_none()
@@ -91,9 +91,30 @@ impl Child {
         Client::of(base)
     }
 
+    /// Waits until it listens or has ended; whether it listens.
+    pub(crate) async fn listens(&mut self) -> bool {
+        at_last("listening, or its end", async || {
+            let listens = self.output().lines().any(|line| line.starts_with("listening on "));
+            let ended = self.process.try_wait().unwrap().is_some();
+            (listens || ended).then_some(listens)
+        })
+        .await
+    }
+
     /// Waits until it has written this.
     pub(crate) async fn expect_output(&self, text: &str) {
         eventually(&format!("writing {text:?}"), async || self.output().contains(text).then_some(())).await;
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Ends it at once, whatever it is doing; returns all that it wrote.
+    pub(crate) async fn kill(mut self) -> String {
+        self.process.kill().unwrap();
+        self.ended().await.1
     }
 
     /// Asks it to stop.

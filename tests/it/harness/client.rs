@@ -1,11 +1,13 @@
 //! Everybody who may speak to a server, wherever it runs.
 
+use std::time::Duration;
+
 use roomcast_client::ConnectOptions;
 
 use super::caller::Caller;
 use super::organisation::{OrganisationBuilder, Person};
 use super::socket::TestSocket;
-use super::wait::LIMIT;
+use super::wait::{LIMIT, LONG};
 
 /// Callers of one server, and their sockets.
 #[derive(Clone)]
@@ -17,7 +19,16 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn of(base: String) -> Self {
-        let http = reqwest::Client::builder().timeout(LIMIT).no_proxy().build().unwrap();
+        Self::with_timeout(base, LIMIT)
+    }
+
+    /// Callers who wait longer than most: an outage is noticed late.
+    pub(crate) fn patient(base: String) -> Self {
+        Self::with_timeout(base, LONG)
+    }
+
+    fn with_timeout(base: String, timeout: Duration) -> Self {
+        let http = reqwest::Client::builder().timeout(timeout).no_proxy().build().unwrap();
         Self { base, http }
     }
 

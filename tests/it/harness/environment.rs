@@ -18,9 +18,14 @@ pub(crate) fn on_postgres() -> bool {
 /// Says that a test, or a part of one, did not run. Written past the test runner, which shows what a test
 /// prints only where it fails.
 #[track_caller]
-#[expect(clippy::explicit_write, reason = "what eprintln! writes is captured")]
 pub(crate) fn not_run(why: &str) {
-    writeln!(std::io::stderr(), "NOT RUN: {} ({why})", std::panic::Location::caller()).unwrap();
+    report(&format!("NOT RUN: {} ({why})", std::panic::Location::caller()));
+}
+
+/// Says something past the test runner: figures, and the seed with which to see the same again.
+#[expect(clippy::explicit_write, reason = "what eprintln! writes is captured")]
+pub(crate) fn report(text: &str) {
+    writeln!(std::io::stderr(), "{text}").unwrap();
 }
 
 /// A connection of the test's own to PostgreSQL. It ends when it is dropped.

@@ -22,4 +22,4 @@ pub(crate) use database::TestDatabase;
 pub(crate) use feed::Item;
 pub(crate) use organisation::{Organisation, PASSWORD, Person};
 pub(crate) use socket::{Delivered, TestSocket};
-pub(crate) use wait::{eventually, within};
+pub(crate) use wait::{at_last, eventually, within};

@@ -73,11 +73,16 @@ impl RawSocket {
 
     /// Asks for an upgrade; fails unless it is granted. Returns the answer's head.
     pub(crate) async fn upgrade_here(&mut self, query: &str, headers: &str) -> String {
+        self.upgrade_and_send(query, headers, &[]).await
+    }
+
+    /// The same, with bytes that follow the request in one write, before its answer.
+    pub(crate) async fn upgrade_and_send(&mut self, query: &str, headers: &str, early: &[u8]) -> String {
         let request = format!(
             "GET /ws{query} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
         );
-        self.write(request.as_bytes()).await;
+        self.write(&[request.as_bytes(), early].concat()).await;
         let head = self.head().await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         // The nonce of RFC 6455, section 1.3, and its answer.
@@ -142,6 +147,11 @@ impl RawSocket {
 
     /// Sends a frame.
     pub(crate) async fn send(&mut self, opcode: u8, payload: &[u8], fin: Fin, mask: Mask) {
+        self.write(&Self::frame(opcode, payload, fin, mask)).await;
+    }
+
+    /// The bytes of a frame.
+    pub(crate) fn frame(opcode: u8, payload: &[u8], fin: Fin, mask: Mask) -> Vec<u8> {
         let mut frame = vec![if fin == Fin::Last { 0x80 | opcode } else { opcode }];
         let masked = if mask == Mask::Masked { 0x80 } else { 0 };
         match u16::try_from(payload.len()) {
@@ -162,7 +172,7 @@ impl RawSocket {
         } else {
             frame.extend(payload);
         }
-        self.write(&frame).await;
+        frame
     }
 
     /// The next frame: its opcode and payload; `None` where the connection ended.

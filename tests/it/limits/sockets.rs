@@ -8,7 +8,7 @@ use crate::harness::{Person, TestApp, TestSocket, eventually, options};
 
 /// Opens a socket; `None` where it was closed because there are too many.
 async fn enter(app: &TestApp, person: &Person) -> Option<TestSocket> {
-    let mut socket = app.open(options(person)).await;
+    let mut socket = Box::pin(app.open(options(person))).await;
     match socket.receive().await {
         Received::Frame { .. } => Some(socket),
         Received::Closed { code, reason } => {

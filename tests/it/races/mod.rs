@@ -10,7 +10,9 @@ use futures_util::future::join_all;
 use crate::harness::Answer;
 
 /// Awaits all of them at once, each on a task of its own; returns what they answered.
-async fn at_once(calls: Vec<impl IntoFuture<Output = Answer, IntoFuture: Send + 'static>>) -> Vec<Answer> {
+pub(crate) async fn at_once(
+    calls: Vec<impl IntoFuture<Output = Answer, IntoFuture: Send + 'static>>,
+) -> Vec<Answer> {
     let calls = calls.into_iter().map(|call| {
         #[expect(clippy::disallowed_methods, reason = "joined right below")]
         tokio::spawn(call.into_future())
