@@ -1,5 +1,6 @@
 //! `roomcast healthcheck`, which containers ask.
 
+use crate::harness::tls::Authority;
 use crate::harness::{Child, TestApp};
 
 /// Asks the hub with these settings; returns whether it was found up, and what was said.
@@ -35,4 +36,23 @@ async fn what_is_no_hub_is_not_up() {
     assert!(!up && output.contains("within 5 s"), "{output}");
     let (up, output) = check(&[("PORT", "0")]).await;
     assert!(!up && output.contains("PORT"), "{output}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_speaks_tls_is_asked_in_tls() {
+    let authority = Authority::new();
+    authority.install(&authority.issue());
+    let (cert, key) = (authority.cert_path(), authority.key_path());
+    let app = TestApp::with(|config| {
+        config.server.tls_cert = Some(cert.clone());
+        config.server.tls_key = Some(key.clone());
+    })
+    .await;
+    // Its certificate is for a name that nobody told the command.
+    let port = port(&app).to_owned();
+    let tls = [("TLS_CERT", cert.to_str().unwrap()), ("TLS_KEY", key.to_str().unwrap()), ("PORT", &port)];
+    let (up, output) = check(&tls).await;
+    assert!(up && output.contains("is up"), "{output}");
+    let (up, output) = check(&[("PORT", &port)]).await;
+    assert!(!up && output.contains(&port), "{output}");
 }

@@ -51,10 +51,11 @@ fn it_waits_longer_than_a_drain_and_restarts_what_fails() {
     assert_eq!(value("EnvironmentFile"), "-/etc/roomcast/roomcast.env");
     for pair in values("Environment") {
         let (name, _) = pair.split_once('=').unwrap();
-        assert!(settings().iter().any(|setting| setting == name), "{name} is no setting");
+        let of_the_c_library = name.starts_with("MALLOC_");
+        assert!(of_the_c_library || settings().iter().any(|setting| setting == name), "{name} is no setting");
     }
     let state = format!("ROOMCAST_DATA_DIR=/var/lib/{}", value("StateDirectory"));
-    assert_eq!(value("Environment"), state);
+    assert!(values("Environment").contains(&state), "{state}");
     assert_eq!(format!("/var/lib/{}", value("StateDirectory")), value("WorkingDirectory"));
 }
 
