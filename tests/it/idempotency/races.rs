@@ -91,7 +91,8 @@ async fn while_the_first_is_running_others_are_told_to_wait() {
             other.expect_problem(422, "idempotency_key_reused");
             finish(held).await;
         };
-        let (answer, ()) = within("the first request", async { tokio::join!(first.as_mut(), others) }).await;
+        let both = Box::pin(async { tokio::join!(first.as_mut(), others) });
+        let (answer, ()) = within("the first request", both).await;
         // Had the other one come first, this one was told to wait.
         assert!([201, 409].contains(&answer.status), "{}", answer.text);
         let done = eventually("the end of the request", async || {
