@@ -12,8 +12,13 @@ use super::read;
 const PAGE: &str = "docs/operations.md";
 
 /// What operators set that the hub itself does not read.
-const NO_SETTINGS: [&str; 4] =
-    ["CAP_NET_BIND_SERVICE", "POSTGRES_PASSWORD", "RENEWED_LINEAGE", "ROOMCAST_PORT"];
+const NO_SETTINGS: [&str; 5] = [
+    "CAP_NET_BIND_SERVICE",
+    "MALLOC_MMAP_THRESHOLD_",
+    "POSTGRES_PASSWORD",
+    "RENEWED_LINEAGE",
+    "ROOMCAST_PORT",
+];
 
 /// The Rust files under `folder`, without what stands in files of tests.
 fn sources(folder: &Path, found: &mut Vec<String>) {
