@@ -140,7 +140,7 @@ async fn a_disk_that_fails_is_survived() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_of_postgresql_refuses_writes_until_there_is_room() {
     let Some(server) = Server::create().await else {
-        return not_run("there is no PostgreSQL whose disk a test may fill: ROOMCAST_TEST_POSTGRES_BIN");
+        return not_run("it fills the disk of a PostgreSQL of its own, in the run on PostgreSQL");
     };
     let home = variable("ROOMCAST_TEST_POSTGRES_HOME").unwrap();
     let Some(disk) = SmallDisk::mount(Path::new(&home), 8) else {

@@ -110,7 +110,7 @@ async fn live_through(
 
 async fn is_outlived(outage: Outage) {
     let Some(mut server) = Server::create().await else {
-        return not_run("there is no PostgreSQL that a test may stop: ROOMCAST_TEST_POSTGRES_BIN");
+        return not_run("it stops a PostgreSQL of its own, in the run on PostgreSQL");
     };
     let started = Instant::now();
     let mut site = Site::at(&server.url());
