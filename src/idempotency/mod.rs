@@ -6,7 +6,7 @@
 //! of the effect, so both are there or neither is: what follows a commit changes nothing any more, and a
 //! crash leaves nothing half done. An answer that holds a secret is sealed.
 //!
-//! A handler takes [`IdempotentJson`], begins [`Once`], and ends with [`Once::finish`]. Its service asks
+//! A handler takes `IdempotentJson`, begins [`Once`], and ends with [`Once::finish`]. Its service asks
 //! [`Once::claim`] in its transaction, after the locks that it decides under, and returns what
 //! [`Fresh::keep`] or [`Fresh::keep_sealed`] wrote among its last statements. Pure appends give the claim
 //! to the log's writer instead. Where the effect is in another store, [`Fresh::reserve`] commits the id of
