@@ -23,6 +23,7 @@ use crate::types::{
     ActivityId, Email, InvalidText, InviteId, Message, NewPassword, OrgId, OrganisationName, Password,
     PersonName, PlanCode, Slug, UserId,
 };
+use crate::{backup, idempotency};
 
 pub use bodies::bodies;
 pub use frames::{client_frames, frames};
@@ -32,13 +33,15 @@ pub use tokens::{access_tokens, opaque_tokens};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its file in `fuzz/fuzz_targets` and its folder in `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("access_tokens", access_tokens),
+    ("archives", archives),
     ("bodies", bodies),
     ("client_frames", client_frames),
     ("forwarded_addresses", forwarded_addresses),
     ("frames", frames),
     ("handshakes", handshakes),
+    ("idempotency_keys", idempotency_keys),
     ("ids", ids),
     ("json_documents", json_documents),
     ("opaque_tokens", opaque_tokens),
@@ -120,6 +123,35 @@ pub fn queries(data: &[u8]) {
     }
     if let Ok(query) = Fields::parse_query::<PageQuery>(pairs) {
         assert!((1..=200).contains(&query.limit), "{}", query.limit);
+    }
+}
+
+/// The headers `idempotency-key`, one a line: one good key, none, or a refusal.
+pub fn idempotency_keys(data: &[u8]) {
+    let mut headers = HeaderMap::new();
+    for line in data.split(|byte| *byte == b'\n') {
+        if let Ok(value) = HeaderValue::from_bytes(line) {
+            headers.append(idempotency::HEADER, value);
+        }
+    }
+    if let Ok(Some(key)) = idempotency::read_key(&headers) {
+        assert_eq!(headers.len(), 1, "of several keys none is taken");
+        assert!((1..=255).contains(&key.as_str().len()), "{key:?}");
+        assert!(key.as_str().bytes().all(|byte| byte.is_ascii_graphic()), "{key:?}");
+    }
+}
+
+/// A backup: what is unpacked is what its manifest says, under the names that a backup has.
+pub fn archives(data: &[u8]) {
+    let mut parts = Vec::new();
+    let unpacked = backup::Archive::new(data).unpack(|manifest| {
+        parts.resize(manifest.parts.len(), Vec::new());
+        Ok(parts.iter_mut().collect())
+    });
+    let Ok(manifest) = unpacked else { return };
+    for (part, content) in manifest.parts.iter().zip(&parts) {
+        assert!([backup::DATABASE, backup::SIGNING_KEY].contains(&part.name.as_str()), "{}", part.name);
+        assert!(u64::try_from(content.len()).is_ok_and(|length| length == part.bytes), "{}", part.name);
     }
 }
 
@@ -205,6 +237,17 @@ mod tests {
             for seed in seeds {
                 target(&std::fs::read(seed.unwrap().path()).unwrap());
             }
+        }
+    }
+
+    #[test]
+    fn the_seeds_of_archives_are_backups() {
+        for name in ["both", "database"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/archives").join(name);
+            let unpacked = backup::Archive::open(&path)
+                .unwrap()
+                .unpack(|manifest| Ok(manifest.parts.iter().map(|_| Vec::new()).collect::<Vec<_>>()));
+            unpacked.unwrap();
         }
     }
 

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::http::{FromFields, ValidJson};
 
 /// The header that carries a key.
-const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+pub(crate) const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The header as it is called where people read it.
 const NAME: &str = "Idempotency-Key";
@@ -59,7 +59,7 @@ impl<T: FromFields> FromRequest<App> for IdempotentJson<T> {
 }
 
 /// The key of a request, if it carries one. Fails unless it is one good key.
-fn read_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>> {
+pub(crate) fn read_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>> {
     let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next() else {
         return Ok(None);

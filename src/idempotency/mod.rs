@@ -28,6 +28,8 @@ pub use answer::Answer;
 pub(crate) use batch::Batch;
 pub use claim::{Claim, Judged};
 pub use extract::KeyedRequest;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use extract::{HEADER, read_key};
 pub(crate) use extract::{IdempotencyParams, IdempotentJson};
 pub use model::{IdempotencyKey, Scope};
 pub use once::{Claimed, Fresh, Idempotency, Once};
