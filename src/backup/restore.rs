@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use super::archive::{Archive, Manifest};
 use super::{POSTGRES_WAY, SIGNING_KEY};
 use crate::config::Config;
-use crate::db::replace::{Place, Staged, make_folder, sync_folder, with_suffix};
+use crate::db::replace::{Place, Staged, is_pending, make_folder, sync_folder, with_suffix};
 use crate::db::{self, DatabaseUrl, Db, snapshot};
 use crate::types::Timestamp;
 use crate::upkeep;
@@ -52,13 +52,15 @@ pub async fn restore(
     if place.is_taken() && present == Present::Keep {
         bail!("there is a database at {}; with --replace it is moved aside", database.display());
     }
-    let staged = Staging::begin(place.staged(), &config.database.data_dir)?;
+    let mut staged = Staging::begin(place.staged(), &config.database.data_dir)?;
     let manifest =
         staged.unpack(archive).with_context(|| format!("{} cannot be restored", file.display()))?;
     let logs = staged.make_ready(&manifest).await;
     let logs = logs.with_context(|| format!("the database in {} cannot be restored", file.display()))?;
-    let aside = place.put(&staged.finish(&manifest), &format!(".before-restore-{}", compact(now)))?;
-    Ok(Restored { manifest, logs, aside })
+    let put = place.put(&staged.files(&manifest), &format!(".before-restore-{}", compact(now)));
+    // Once that is written down, what is ready is on its way to its place.
+    staged.finished = put.is_ok() || is_pending(&database);
+    Ok(Restored { manifest, logs, aside: put? })
 }
 
 /// A moment as the part of a file's name.
@@ -142,12 +144,6 @@ impl Staging {
     fn files(&self, manifest: &Manifest) -> Vec<Staged> {
         let key = manifest.part(SIGNING_KEY).map(|_| self.key.clone());
         key.into_iter().chain([self.database.clone()]).collect()
-    }
-
-    /// What is ready. From now on it is not removed: it may be on its way to its place.
-    fn finish(mut self, manifest: &Manifest) -> Vec<Staged> {
-        self.finished = true;
-        self.files(manifest)
     }
 }
 

@@ -38,7 +38,7 @@ const START_RETRY: Duration = Duration::from_secs(1);
 /// is wrong is known by its words, so they should be English; whom it does not allow to choose, keeps its
 /// language.
 const SETTINGS: &str = "SET search_path TO pg_catalog; SET lock_timeout TO '4s'; \
-    SET idle_in_transaction_session_timeout TO '60s'; SET synchronous_commit TO on; \
+    SET idle_in_transaction_session_timeout TO '12s'; SET synchronous_commit TO on; \
     DO $$ BEGIN PERFORM set_config('lc_messages', 'C', false); \
     EXCEPTION WHEN insufficient_privilege THEN NULL; END $$";
 

@@ -130,7 +130,7 @@ pub(super) fn finish(path: &Path) -> anyhow::Result<()> {
 }
 
 /// Whether a replacement has begun and is not finished.
-pub(super) fn is_pending(path: &Path) -> bool {
+pub fn is_pending(path: &Path) -> bool {
     plan_path(path).symlink_metadata().is_ok()
 }
 

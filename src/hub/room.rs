@@ -242,9 +242,11 @@ impl Room {
         hub.metrics.gaps.increment(1);
         if head.first_seq > from {
             // With them went what they changed about access: only a room that opens anew can tell that.
-            tracing::warn!(organisation.id = %self.org, "a room was away for longer than its log is kept");
-            self.core.lock().outrun();
-            hub.retire(self);
+            let outrun = self.core.lock().outrun();
+            if outrun {
+                tracing::warn!(organisation.id = %self.org, "a room was away for longer than its log is kept");
+                hub.retire(self);
+            }
             return Ok(());
         }
         if entries.is_empty() {

@@ -2,7 +2,7 @@
 //!
 //! In chunks, each in a short transaction of its own with a pause behind it, so that nobody who writes waits
 //! for long; in turns, so that no organisation's many keep others' few waiting. Every node does this. On
-//! PostgreSQL a node that finds another at it leaves it to that.
+//! PostgreSQL a node that meets another in a chunk leaves the rest of its round to that.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use metrics::counter;
 use super::ORGS;
 use crate::activity::retention;
 use crate::app::App;
-use crate::db::{Claim, Tx, try_claim};
-use crate::error::{LogFailure as _, Result};
+use crate::db::{Claim, DbError, Tx, try_claim};
+use crate::error::{Error, LogFailure as _, Result};
 use crate::telemetry::metric;
 use crate::types::{InviteId, OrgId, SessionId, Timestamp};
 use crate::{auth, idempotency, invites, organisations, transaction};
@@ -157,8 +157,14 @@ async fn work(app: &App, mut jobs: VecDeque<Job>) {
                     return;
                 }
             }
-            // The others are none the worse for it, and the next time comes.
-            Err(error) => Err::<(), _>(error).log_failure("delete what is over"),
+            Err(error) => {
+                let is_away = matches!(error, Error::Database(DbError::Unreachable(_)));
+                Err::<(), _>(error).log_failure("delete what is over");
+                // The next time comes. Where it is one organisation's trouble, the others are none the worse for it.
+                if is_away {
+                    return;
+                }
+            }
         }
         if app.stop.is_cancelled() {
             return;

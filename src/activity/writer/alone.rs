@@ -34,8 +34,14 @@ pub(super) fn settle_alone(part: Part, unresolved: Option<Unresolved>) {
     let tasks = part.shared.tasks.clone();
     tasks.spawn(async move {
         let shared = Arc::clone(&part.shared);
-        // Never closed; if it were, going on without it would be right.
-        let _permit = shared.alone.acquire().await.ok();
+        let turn = tokio::time::timeout(RESOLVE_WITHIN, shared.alone.acquire()).await;
+        // Others that wait for their logs were first. It is never closed; if it were, going on would be right.
+        let Ok(_permit) = turn else {
+            let error =
+                DbError::Unreachable("logs that somebody holds were waited for first".to_owned()).into();
+            let error = if unresolved.is_some() { unknown(&error) } else { error };
+            return refuse(vec![part], &error);
+        };
         if let Some(Unresolved { deadline, .. }) = unresolved
             && deadline <= Instant::now()
         {
@@ -194,7 +200,7 @@ async fn are_in_log(tx: &mut Tx, head: &Head, entries: &Entries) -> Result<bool>
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
         return Ok(false);
     };
-    if head.first_seq > last.seq {
+    if head.first_seq > first.seq {
         // Only retention moves it, and that is a matter of days.
         return Err(anyhow!("the log was cut while the outcome of a commit was looked for").into());
     }

@@ -84,18 +84,31 @@ pub(crate) async fn end(
     })
 }
 
-/// Ends a user's sessions that were started under a password before `version`; which these were.
+/// Ends a user's sessions that were started under a password before `version`, at most `limit`; which these
+/// were.
 pub(crate) async fn end_older(
     conn: &mut Conn,
     org: OrgId,
     user: UserId,
     version: i64,
     now: Timestamp,
+    limit: i64,
 ) -> QueryResult<Vec<SessionId>> {
+    let older = sessions::ended_at.is_null().and(sessions::password_version.lt(version));
+    let found: Vec<SessionId> = with_conn!(&mut *conn, |c| {
+        sessions::table
+            .filter(sessions::org_id.eq(org).and(sessions::user_id.eq(user)))
+            .filter(older)
+            .order(sessions::id)
+            .limit(limit)
+            .select(sessions::id)
+            .load(c)
+            .await
+    })?;
     with_conn!(conn, |c| {
         diesel::update(sessions::table)
-            .filter(sessions::org_id.eq(org).and(sessions::user_id.eq(user)))
-            .filter(sessions::ended_at.is_null().and(sessions::password_version.lt(version)))
+            .filter(sessions::org_id.eq(org).and(sessions::id.eq_any(&found)))
+            .filter(older)
             .set(sessions::ended_at.eq(Some(now)))
             .returning(sessions::id)
             .get_results(c)

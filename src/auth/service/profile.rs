@@ -1,5 +1,6 @@
 //! The caller: who they are, their name and password, and where else they are a member.
 
+use super::sessions::Older;
 use super::{accounts, memberships, session_ended, sessions};
 use crate::activity::{self, Activity};
 use crate::app::App;
@@ -10,7 +11,7 @@ use crate::db::Tx;
 use crate::error::{LogFailure as _, Result};
 use crate::http::{ClientInfo, Member, Page, PageQuery};
 use crate::organisations::{self, Organisation};
-use crate::types::{OrgId, Role};
+use crate::types::{OrgId, PersonName, Role};
 use crate::users::{self, User};
 use crate::{read, transaction};
 
@@ -31,19 +32,35 @@ pub(crate) async fn update(app: &App, member: &Member, update: UpdateMe) -> Resu
         None => None,
     };
     let version = changed.as_ref().map(|(_, version)| *version);
-    let origin = member.origin(app.clock.now());
-    let user = transaction!(app.db.org(member.org), |tx| {
-        let mut user = users::service::lock_caller(tx, member).await?;
-        if let Some(version) = version {
-            end_other_sessions(tx, member, &origin, version).await?;
-        }
-        if let Some(name) = update.name {
-            user = users::service::rename(tx, &origin, user, name).await?;
-        }
-        Ok(user)
-    })?;
+    let here = change_here(app, member, version, update.name).await;
+    // The password has changed, whatever became of that.
     if let Some((account, version)) = changed {
         end_sessions_elsewhere(app, member, &account, version).await;
+    }
+    here
+}
+
+/// What changes in the caller's own organisation.
+async fn change_here(
+    app: &App,
+    member: &Member,
+    version: Option<i64>,
+    name: Option<PersonName>,
+) -> Result<User> {
+    let origin = member.origin(app.clock.now());
+    let (user, left) = transaction!(app.db.org(member.org), |tx| {
+        let mut user = users::service::lock_caller(tx, member).await?;
+        let left = match version {
+            Some(version) => end_other_sessions(tx, member, &origin, version).await?,
+            None => Older::None,
+        };
+        if let Some(name) = name {
+            user = users::service::rename(tx, &origin, user, name).await?;
+        }
+        Ok((user, left))
+    })?;
+    if let (Older::Some, Some(version)) = (left, version) {
+        sessions::end_rest(&app.db, &origin, member.user, version).await?;
     }
     Ok(user)
 }
@@ -63,12 +80,12 @@ async fn end_other_sessions(
     member: &Member,
     origin: &activity::Origin,
     version: i64,
-) -> Result<()> {
+) -> Result<Older> {
     queries::update_password_version(tx, member.org, member.session, version).await?;
-    sessions::end_older(tx, origin, member.user, version).await?;
+    let left = sessions::end_older(tx, origin, member.user, version).await?;
     let changed = Activity::PasswordChanged { user: member.user, session: Some(member.session) };
     activity::append(tx, origin, changed).await?;
-    Ok(())
+    Ok(left)
 }
 
 /// Ends the account's sessions in other organisations. Where that fails, they end when they are next
@@ -95,14 +112,12 @@ async fn end_sessions_in(
     org: OrgId,
     version: i64,
 ) -> Result<()> {
-    let now = app.clock.now();
-    transaction!(app.db.org(org), |tx| {
-        if let Some(user) = users::service::find_by_account(tx, org, account.id).await? {
-            let origin = client.origin(org, Some(user.to_actor()), now);
-            sessions::end_older(tx, &origin, user.id, version).await?;
-        }
-        Ok(())
-    })
+    let found = read!(app.db.org(org), |conn| users::service::find_by_account(conn, org, account.id).await)?;
+    if let Some(user) = found {
+        let origin = client.origin(org, Some(user.to_actor()), app.clock.now());
+        sessions::end_rest(&app.db, &origin, user.id, version).await?;
+    }
+    Ok(())
 }
 
 /// The organisations of the caller's account and the role in each, ordered by id. Memberships without a

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 
-use super::sessions;
+use super::sessions::{self, Older};
 use crate::activity::{self, Activity, Origin};
 use crate::auth::Hasher;
 use crate::auth::queries::{accounts, memberships};
@@ -58,12 +58,16 @@ pub(crate) async fn reset_password(
 /// has no user there.
 async fn end_sessions(db: &Db, clock: &Clock, org: OrgId, account: AccountId, version: i64) -> Result<bool> {
     let origin = Origin { org, actor: None, ip: None, user_agent: None, at: clock.now() };
-    transaction!(db.org(org), |tx| {
+    let found = transaction!(db.org(org), |tx| {
         let Some(user) = users::service::lock_by_account(tx, org, account).await? else {
-            return Ok(false);
+            return Ok(None);
         };
-        sessions::end_older(tx, &origin, user.id, version).await?;
+        let left = sessions::end_older(tx, &origin, user.id, version).await?;
         activity::append(tx, &origin, Activity::PasswordChanged { user: user.id, session: None }).await?;
-        Ok(true)
-    })
+        Ok(Some((user.id, left)))
+    })?;
+    if let Some((user, Older::Some)) = found {
+        sessions::end_rest(db, &origin, user, version).await?;
+    }
+    Ok(found.is_some())
 }

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::auth::model::{Opening, Session, SignedIn, TokenPair};
 use crate::auth::queries::sessions as queries;
 use crate::auth::refresh_token::RefreshToken;
-use crate::db::Tx;
+use crate::db::{Db, Tx};
 use crate::error::Result;
 use crate::http::{ClientInfo, Member};
 use crate::organisations::Organisation;
@@ -67,13 +67,40 @@ pub(crate) async fn end(tx: &mut Tx, origin: &Origin, session: SessionId, reason
     Ok(())
 }
 
-/// Ends a user's sessions that began under a password before `version`, and records each.
-pub(crate) async fn end_older(tx: &mut Tx, origin: &Origin, user: UserId, version: i64) -> Result<()> {
-    for session in queries::end_older(tx, origin.org, user, version, origin.at).await? {
+/// Sessions that one transaction ends: each is two statements under the log's lock, for which others wait.
+const ENDED_AT_ONCE: usize = 200;
+
+/// Whether a user has more sessions than one transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Older {
+    /// All have ended.
+    None,
+    /// [`end_rest`] ends the others.
+    Some,
+}
+
+/// Ends a user's sessions that began under a password before `version`, and records each: as many as a
+/// transaction should.
+pub(crate) async fn end_older(tx: &mut Tx, origin: &Origin, user: UserId, version: i64) -> Result<Older> {
+    let limit = i64::try_from(ENDED_AT_ONCE).unwrap_or(i64::MAX);
+    let ended = queries::end_older(tx, origin.org, user, version, origin.at, limit).await?;
+    let count = ended.len();
+    for session in ended {
         let ended = Activity::SessionEnded { user, session, reason: SessionEnd::PasswordChanged };
         activity::append(tx, origin, ended).await?;
     }
-    Ok(())
+    Ok(if count < ENDED_AT_ONCE { Older::None } else { Older::Some })
+}
+
+/// Ends what [`end_older`] left, each part in a transaction of its own. Interrupted, what is left ends when it
+/// is next refreshed, which compares the password's version.
+pub(crate) async fn end_rest(db: &Db, origin: &Origin, user: UserId, version: i64) -> Result<()> {
+    loop {
+        let left = transaction!(db.org(origin.org), |tx| end_older(tx, origin, user, version).await)?;
+        if left == Older::None {
+            return Ok(());
+        }
+    }
 }
 
 /// Ends the session of a caller who signs out.

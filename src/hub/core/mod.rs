@@ -306,10 +306,14 @@ impl<W: Wake> Core<W> {
     }
 
     /// Ends the room because what follows its cursor was deleted before it could be read. Whoever comes back
-    /// is told from where the log is kept.
-    pub fn outrun(&mut self) {
+    /// is told from where the log is kept. False where it has ended before, for a reason that stands.
+    pub fn outrun(&mut self) -> bool {
+        if self.ended.is_some() {
+            return false;
+        }
         self.ended = Some(Ended::Outrun);
         self.close_all(CloseCode::ServiceRestart);
+        true
     }
 
     /// Closes everybody who is connected.

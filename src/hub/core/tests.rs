@@ -587,6 +587,9 @@ fn a_replaced_log_is_given_another_epoch_before_anybody_comes_back() {
     assert_eq!(world.core.work(), Some(Work::RenewEpoch(world.epoch)));
     let (user, session) = (world.users[1], world.sessions[1][0]);
     assert_eq!(world.core.check(user, session, world.now), Err(Denied::Stale));
+    // What a read of it then finds deleted changes nothing about that.
+    assert!(!world.core.outrun());
+    assert_eq!(world.core.work(), Some(Work::RenewEpoch(world.epoch)));
 }
 
 #[test]

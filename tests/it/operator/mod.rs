@@ -6,7 +6,7 @@ mod epoch;
 mod reset_password;
 mod restore;
 mod retention;
-mod upkeep;
+pub(crate) mod upkeep;
 
 use std::process::ExitStatus;
 

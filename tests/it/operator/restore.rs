@@ -152,3 +152,20 @@ async fn a_restore_that_is_killed_has_happened_or_not() {
     }
     assert!(kept > 0 && replaced > 0, "{kept} {replaced}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_fails_at_its_last_step_leaves_nothing_behind() {
+    if on_postgres() {
+        return not_run("it is about SQLite");
+    }
+    let (_acme, file) = backup_of("Acme").await;
+    let (globex, _) = backup_of("Globex").await;
+    // Where it would write down what is to be moved.
+    fs::create_dir(globex.path().join("roomcast.db.restore.partial")).unwrap();
+    let arguments = ["restore", file.to_str().unwrap(), "--replace"];
+    fail(&arguments, &folder_environment(globex.path()), &["cannot write", "roomcast.db.restore"]).await;
+    assert_eq!(organisations(&globex.path().join("roomcast.db")), ["Globex"]);
+    let names = fs::read_dir(globex.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = names.filter(|name| name.to_string_lossy().contains("restoring")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}

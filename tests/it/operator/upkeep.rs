@@ -39,7 +39,11 @@ async fn count_invites(app: &TestApp, org: OrgId) -> i64 {
 }
 
 /// Sessions as a sign-in makes them, without hashing a password for each.
-async fn insert_sessions(app: &TestApp, person: &Person, count: usize) -> roomcast::error::Result<()> {
+pub(crate) async fn insert_sessions(
+    app: &TestApp,
+    person: &Person,
+    count: usize,
+) -> roomcast::error::Result<()> {
     let (org, user, now) = (person.org_id(), person.user_id(), app.clock().now());
     transaction!(app.app.db.org(org), |tx| {
         let conn: &mut Conn = tx;

@@ -2,6 +2,7 @@
 
 mod login;
 mod logout;
+mod many_sessions;
 mod me;
 mod organisations;
 mod password;
