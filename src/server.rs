@@ -30,6 +30,9 @@ use crate::telemetry::metric;
 /// How long accepting pauses when no connection can be taken, as when all file descriptors are in use.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// The largest head of a request: a token or two, and what proxies add. It is held before anybody is counted.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+
 /// How often a log line says that connections are refused or cannot be accepted: it may be so for hours.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
@@ -41,7 +44,7 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nCont
 pub fn spawn(app: &App, listener: TcpListener, router: Router) {
     let accept = app.clone();
     app.tasks.spawn(async move {
-        let ceiling = Ceiling::new(accept.config.server.max_connections);
+        let ceiling = Ceiling::new(&accept.config);
         let mut complained_at = None;
         loop {
             let accepted = tokio::select! {
@@ -50,13 +53,13 @@ pub fn spawn(app: &App, listener: TcpListener, router: Router) {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    if let Some(open) = ceiling.admit() {
+                    if let Some(open) = ceiling.admit(peer.ip()) {
                         let (app, router) = (accept.clone(), router.clone());
                         accept.tasks.spawn(serve(app, router, stream, peer, open));
                         continue;
                     }
                     if is_due(&mut complained_at) {
-                        tracing::warn!("connections are refused: as many are open as there may be");
+                        tracing::warn!("connections are refused: as many are open as there may be, in all or of one address");
                     }
                     refuse(&accept, &stream);
                 }
@@ -104,6 +107,7 @@ async fn serve(app: App, router: Router, stream: TcpStream, peer: SocketAddr, op
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head)
+        .max_header_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);

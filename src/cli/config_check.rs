@@ -70,6 +70,10 @@ fn value(argument: &Arg, matches: &ArgMatches, source: Source) -> String {
 
 /// A URL without what may be secret in it: whom it signs in, with what, and its options.
 fn masked_url(scheme: &str, rest: &str) -> String {
+    // A password may hold a question mark, and then nobody can tell where it ends.
+    if rest.split_once('?').is_some_and(|(_, options)| options.contains('@')) {
+        return format!("{scheme}://…");
+    }
     let rest = rest.split('?').next().unwrap_or_default();
     match rest.rsplit_once('@') {
         Some((_, place)) => format!("{scheme}://…@{place}"),
@@ -86,6 +90,7 @@ mod tests {
         for (url, expected) in [
             ("postgres://u:p@h:5432/d?sslmode=require", "postgres://…@h:5432/d"),
             ("postgres://u:p@s@h/d", "postgres://…@h/d"),
+            ("postgres://u:pa?ss@h/d", "postgres://…"),
             ("redis://h/0", "redis://h/0"),
             ("postgres://h/d?password=x", "postgres://h/d"),
         ] {

@@ -1,5 +1,7 @@
 //! `roomcast seed`: something to play with.
 
+use std::net::Ipv4Addr;
+
 use anyhow::{Context as _, bail};
 
 use crate::app::App;
@@ -28,6 +30,7 @@ struct Row {
 pub(super) async fn run(mut config: Config) -> anyhow::Result<()> {
     let (database, port) = (config.database_url()?, config.server.port);
     // Nobody is meant to connect while this runs, and it is no registration by the public.
+    config.server.host = Ipv4Addr::LOCALHOST.into();
     config.server.port = 0;
     config.auth.registration = Registration::Open;
     let running = App::start(config, Clock::default()).await?;

@@ -44,11 +44,26 @@ impl Source {
     }
 }
 
+/// Why `.env` cannot be read. A line of it may hold a secret, so only its number is told.
+fn unreadable(error: dotenvy::Error) -> anyhow::Error {
+    match error {
+        dotenvy::Error::LineParse(rest, _) => {
+            let text = std::fs::read_to_string(".env").unwrap_or_default();
+            let number =
+                text.lines().position(|line| line.contains(rest.trim())).map_or(0, |index| index + 1);
+            anyhow::anyhow!(
+                "cannot read .env: line {number} is no NAME=value; a value with spaces, quotes, # or $ in it stands in \
+                 single quotes"
+            )
+        }
+        error => anyhow::anyhow!("cannot read .env: {error}"),
+    }
+}
+
 impl Environment {
     /// Reads `.env` in the present folder, and puts into the environment what that lacks. A file that is not
     /// there is no error; one that cannot be read is.
     pub fn load() -> anyhow::Result<Self> {
-        let unreadable = |error: dotenvy::Error| anyhow::anyhow!("cannot read .env: {error}");
         let lines = match dotenvy::from_path_iter(".env") {
             Ok(lines) => lines,
             Err(error) if error.not_found() => return Ok(Self::default()),

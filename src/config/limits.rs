@@ -43,6 +43,17 @@ pub struct LimitsConfig {
     )]
     pub max_sockets_per_organisation: u32,
 
+    /// Open connections of one address, sockets among them. 0 is no limit; where no proxy stands in front, one
+    /// address can then take all that there are. Trusted proxies are never counted
+    #[arg(
+        long,
+        env = "MAX_CONNECTIONS_PER_ADDRESS",
+        default_value_t = 0,
+        global = true,
+        help_heading = "Limits"
+    )]
+    pub max_connections_per_address: u32,
+
     /// WebSocket handshakes a minute of one address. 0 is no limit
     #[arg(
         long,

@@ -150,6 +150,9 @@ fn unverified_host(url: &str) -> Option<String> {
     if query.split('&').any(|pair| verified.contains(&pair)) {
         return None;
     }
+    if query.contains('@') {
+        return Some("a host that cannot be told from its password".to_owned());
+    }
     let authority = plain.split_once("://")?.1.split('/').next()?;
     let hosts = authority.rsplit('@').next()?;
     let remote = |host: &&str| {
@@ -224,6 +227,7 @@ mod tests {
             (&["--jwt-access-secret", KEY, "--jwt-access-secret-previous", KEY], &["PREVIOUS"]),
             (&["--jwt-access-secret-previous", KEY], &["PREVIOUS"]),
             (&["--database-url", "postgres://u:p@db.example/x?sslmode=require"], &["db.example"]),
+            (&["--database-url", "postgres://u:p?x@db.example/x"], &["cannot be told from its password"]),
         ] {
             let risks = risks(arguments);
             assert_eq!(risks.len(), named.len(), "{arguments:?}: {risks:?}");

@@ -68,7 +68,7 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
     conn.batch_execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")?;
     let code: Number = sql_query(
         "SELECT count(*) AS number FROM sqlite_schema WHERE type NOT IN ('table', 'index') \
-         OR sql LIKE 'CREATE VIRTUAL%'",
+         OR rootpage = 0",
     )
     .get_result(&mut conn)?;
     if code.number > 0 {

@@ -52,12 +52,14 @@ impl Kind {
         let Some(path) = path else {
             return Self::Unmatched;
         };
+        let is_read = matches!(*method, Method::GET | Method::HEAD);
         let api = path.strip_prefix("/api/v1").or_else(|| path.strip_prefix("/api"));
         let Some(path) = api else {
             return match path {
                 "/ws" => Self::Handshake,
-                "/healthz" | "/readyz" | "/metrics" | "/openapi.json" | "/docs" => Self::Free,
-                documents if documents.starts_with("/docs/") => Self::Free,
+                // Without a body, which would be held in memory uncounted.
+                "/healthz" | "/readyz" | "/metrics" | "/openapi.json" | "/docs" if is_read => Self::Free,
+                documents if is_read && documents.starts_with("/docs/") => Self::Free,
                 _ => Self::Caller,
             };
         };
@@ -70,6 +72,9 @@ impl Kind {
         }
     }
 }
+
+/// The body of a refresh holds a token of some 90 characters. Nobody is counted before it is read.
+const MAX_REFRESH_BYTES: usize = 4096;
 
 /// Counts one request. Clones count the same one.
 #[derive(Clone)]
@@ -110,6 +115,11 @@ impl Meter {
             },
             Kind::Unmatched => self.count_address(),
         }
+    }
+
+    /// How large the body may be, in bytes, of what is counted only once its body is read.
+    pub(super) fn max_body_bytes(&self) -> Option<usize> {
+        (self.kind == Kind::Refresh).then_some(MAX_REFRESH_BYTES)
     }
 
     /// Counts a member who was let in, on this plan.

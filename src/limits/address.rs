@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 /// The network that an address counts as: an IPv4 address by itself, an IPv6 address by its /64, since that
 /// is the least that anybody is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Network {
+pub(crate) enum Network {
     V4(Ipv4Addr),
     V6(u64),
 }

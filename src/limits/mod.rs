@@ -20,7 +20,7 @@ use std::time::Duration;
 use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 
-use self::address::Network;
+pub(crate) use self::address::Network;
 use self::delays::Delays;
 use self::limiter::{Limiter, Time};
 use self::plans::PlanLimits;

@@ -21,26 +21,12 @@ pub(super) async fn find(conn: &mut Conn, scope: &Scope) -> QueryResult<Option<K
     })
 }
 
-/// The rows of these keys, expired or not, in no order, and perhaps some that mix one's parts with
-/// another's. Both databases take that in one query.
+/// The rows of these keys, expired or not, in no order.
 pub(super) async fn list(conn: &mut Conn, scopes: &[&Scope]) -> QueryResult<Vec<KeyRow>> {
-    fn distinct<'a, T: Ord>(scopes: &[&'a Scope], part: impl Fn(&'a Scope) -> T) -> Vec<T> {
-        let mut parts: Vec<T> = scopes.iter().map(|scope| part(scope)).collect();
-        parts.sort_unstable();
-        parts.dedup();
-        parts
+    match conn {
+        Conn::Postgres(conn) => postgres::list(conn, scopes).await,
+        Conn::Sqlite(conn) => sqlite::list(conn, scopes).await,
     }
-    with_conn!(conn, |c| {
-        idempotency_keys::table
-            .filter(idempotency_keys::org_id.eq_any(distinct(scopes, |scope| scope.org)))
-            .filter(idempotency_keys::user_id.eq_any(distinct(scopes, |scope| scope.user)))
-            .filter(idempotency_keys::method.eq_any(distinct(scopes, |scope| scope.method.as_str())))
-            .filter(idempotency_keys::path.eq_any(distinct(scopes, |scope| scope.path.as_str())))
-            .filter(idempotency_keys::key.eq_any(distinct(scopes, |scope| scope.key.as_str())))
-            .select(KeyRow::as_select())
-            .load(c)
-            .await
-    })
 }
 
 /// Writes a row where there is none, in place of one that has expired, or of one that reserves the same id.

@@ -7,7 +7,24 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
 use super::put_statement;
 use crate::db::schema::idempotency_keys;
-use crate::idempotency::model::KeyRow;
+use crate::idempotency::model::{KeyRow, Scope};
+
+/// One by one, as [`put_all`] writes them: each is found by the primary key.
+pub(super) async fn list(
+    conn: &mut SyncConnectionWrapper<SqliteConnection>,
+    scopes: &[&Scope],
+) -> QueryResult<Vec<KeyRow>> {
+    let scopes: Vec<Scope> = scopes.iter().copied().cloned().collect();
+    conn.spawn_blocking(move |conn| {
+        let mut rows = Vec::new();
+        for Scope { org, user, method, path, key } in &scopes {
+            let found = idempotency_keys::table.find((org, user, method, path, key));
+            rows.extend(found.select(KeyRow::as_select()).get_result(conn).optional()?);
+        }
+        Ok(rows)
+    })
+    .await
+}
 
 /// In one hop to the blocking thread: a hop a row would cost more than the row.
 pub(super) async fn put_all(

@@ -76,3 +76,29 @@ async fn connections_beyond_the_ceiling_are_refused_and_it_recovers() {
     assert!(again.rest().await.is_empty());
     assert!(metric(&app, "roomcast_connections_refused_total").await >= before + 5.0);
 }
+
+/// Whether a connection is answered, from an address of the loopback's that nobody else has.
+async fn is_answered(app: &TestApp, from: &str) -> Option<RawSocket> {
+    let mut raw = RawSocket::connect_from(&app.base, from).await;
+    raw.write_most(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    raw.answer().await.is_some_and(|answer| answer.starts_with("HTTP/1.1 200 ")).then_some(raw)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_cannot_take_every_connection() {
+    let app = TestApp::with(|config| {
+        config.limits.max_connections_per_address = 2;
+        config.server.trusted_proxies = vec!["127.0.0.3/32".parse().unwrap()];
+    })
+    .await;
+    let held = [is_answered(&app, "127.0.0.2").await, is_answered(&app, "127.0.0.2").await];
+    assert!(held.iter().all(Option::is_some));
+    assert!(is_answered(&app, "127.0.0.2").await.is_none(), "a third of one address");
+    let mut proxied = Vec::new();
+    for _ in 0..4 {
+        proxied.push(is_answered(&app, "127.0.0.3").await.expect("a proxy's are not counted"));
+    }
+    assert!(is_answered(&app, "127.0.0.4").await.is_some(), "another address");
+    drop(held);
+    eventually("room for the address", async || is_answered(&app, "127.0.0.2").await).await;
+}

@@ -53,6 +53,14 @@ impl RawSocket {
         Self::over(stream)
     }
 
+    /// Connects from this address of the loopback's.
+    pub(crate) async fn connect_from(base: &str, from: &str) -> Self {
+        let (_scheme, address) = base.split_once("://").unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+        Self::over(within("connecting", socket.connect(address.parse().unwrap())).await.unwrap())
+    }
+
     /// Goes on over any stream.
     pub(crate) fn over(stream: impl Duplex + 'static) -> Self {
         Self { stream: Box::new(stream), buffer: Vec::new() }

@@ -176,9 +176,11 @@ async fn a_compressed_body_is_refused_and_never_unpacked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_request_ends_its_connection_and_nothing_else() {
     let program = Program::start().await;
+    // Larger than a head may be, and smaller than what the library would hold.
+    let head = "a".repeat(64 * 1024);
     let long = "a".repeat(1 << 20);
     let many = "X: a\r\n".repeat(5000);
-    let requests: [&[u8]; 12] = [
+    let requests: [&[u8]; 13] = [
         b"\0\0\0\0\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a client's hello \r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -188,6 +190,7 @@ async fn what_is_no_request_ends_its_connection_and_nothing_else() {
         b"GET /healthz\0 HTTP/1.1\r\nHost: x\r\n\r\n",
         b"G\xffT /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\n: x\r\n\r\n",
+        &[b"GET /healthz HTTP/1.1\r\nX: ", head.as_bytes(), b"\r\n\r\n"].concat(),
         &[b"GET /healthz HTTP/1.1\r\nX: ", long.as_bytes(), b"\r\n\r\n"].concat(),
         &[b"GET /healthz HTTP/1.1\r\n", many.as_bytes(), b"\r\n"].concat(),
         &[b"GET /", long.as_bytes(), b" HTTP/1.1\r\nHost: x\r\n\r\n"].concat(),

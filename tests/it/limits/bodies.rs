@@ -1,6 +1,8 @@
-//! How deep a JSON body may go.
+//! What a body may cost before anybody is counted for it.
 
-use super::limited;
+use reqwest::Method;
+
+use super::{from, limited};
 use crate::harness::{PASSWORD, TestApp};
 
 /// A broadcast whose body has so many levels.
@@ -22,4 +24,26 @@ async fn a_body_goes_as_deep_as_is_set_and_no_deeper() {
     let ana = app.register("Acme", "Ana", "ana@example.com", PASSWORD).await;
     broadcast(&app, &ana.access_token, 64).await.expect_status(201);
     broadcast(&app, &ana.access_token, 65).await.expect_problem(400, "malformed_json");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_counted_by_its_body_has_a_small_one() {
+    let app = TestApp::start().await;
+    let refresh = |length: usize| {
+        let body = format!(r#"{{"refreshToken":"{}"}}"#, "x".repeat(length));
+        app.anonymous().post("/auth/refresh").body(Some("application/json"), body)
+    };
+    refresh(4000).await.expect_problem(401, "refresh_token_invalid");
+    refresh(5000).await.expect_problem(413, "body_too_large");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_free_to_read_is_not_free_to_send_to() {
+    let app = limited(|limits| limits.rate_limit_per_minute = 1).await;
+    let send = |method: Method| from("203.0.113.9", app.anonymous().at(method, "/healthz"));
+    for _ in 0..3 {
+        send(Method::GET).await.expect_status(200);
+    }
+    send(Method::POST).await.expect_problem(405, "method_not_allowed");
+    send(Method::POST).await.expect_problem(429, "rate_limited");
 }

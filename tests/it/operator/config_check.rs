@@ -113,3 +113,14 @@ async fn the_database_is_reached_where_that_is_asked_for() {
         succeed(&["config", "check", "--database"], &[("ROOMCAST_DATA_DIR", folder.to_str().unwrap())]).await;
     assert!(output.contains("there is no database") && !folder.exists(), "{output}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_cannot_be_read_is_numbered_and_not_repeated() {
+    let dotenv = "PORT=4000\nJWT_ACCESS_SECRET=correct horse battery staple\n";
+    let (status, output) = Child::start_with(&["config", "check"], &[], "", Some(dotenv)).ended().await;
+    assert!(!status.success(), "{output}");
+    assert!(output.contains("cannot read .env: line 2 "), "{output}");
+    for word in ["correct", "horse", "battery", "staple"] {
+        assert!(!output.contains(word), "{output}");
+    }
+}
