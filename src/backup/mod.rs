@@ -22,5 +22,5 @@ pub const DATABASE: &str = "roomcast.db";
 pub const SIGNING_KEY: &str = "signing.key";
 
 /// What operators on PostgreSQL do instead.
-pub const POSTGRES_WAY: &str = "this hub stores in PostgreSQL, whose own tools do it: `pg_dump --format=custom` saves and \
-     `pg_restore --clean --if-exists` brings back; afterwards run `roomcast epoch --new` (see docs/operations.md)";
+pub const POSTGRES_WAY: &str = "this hub stores in PostgreSQL, whose own tools do it: docs/operations.md has the commands \
+     of `pg_dump` and `pg_restore`; after a restore run `roomcast epoch --new`";

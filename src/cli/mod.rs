@@ -67,7 +67,7 @@ enum Command {
     /// which know positions from after the backup are told to load the feed anew. Sessions live on, with
     /// the signing key from the backup or the same `JWT_ACCESS_SECRET`.
     ///
-    /// With PostgreSQL use `pg_restore --clean --if-exists` instead, then `roomcast epoch --new`.
+    /// With PostgreSQL its own tools do it (docs/operations.md), then `roomcast epoch --new`.
     Restore {
         /// The backup
         file: PathBuf,

@@ -64,6 +64,10 @@ impl Tls {
         let contents = files.read()?;
         let config = files.config(&contents)?;
         let loaded = contents.fingerprint();
+        for outcome in ["used", "refused"] {
+            // Known from the start: an alert sees no rise in what first appears with its first event.
+            counter!(metric::TLS_RELOADS, "outcome" => outcome).increment(0);
+        }
         Ok(Some(Arc::new(Self { files, current: RwLock::new(config), loaded, look: Notify::new() })))
     }
 

@@ -12,9 +12,10 @@ use super::read;
 const PAGE: &str = "docs/operations.md";
 
 /// What operators set that the hub itself does not read.
-const NO_SETTINGS: [&str; 5] = [
+const NO_SETTINGS: [&str; 6] = [
     "CAP_NET_BIND_SERVICE",
     "MALLOC_MMAP_THRESHOLD_",
+    "ON_ERROR_STOP",
     "POSTGRES_PASSWORD",
     "RENEWED_LINEAGE",
     "ROOMCAST_PORT",
