@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::Method;
-use axum::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use axum::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -73,8 +73,9 @@ impl Kind {
     }
 }
 
-/// The body of a refresh holds a token of some 90 characters. Nobody is counted before it is read.
-const MAX_REFRESH_BYTES: usize = 4096;
+/// The body of a refresh holds a token of some 90 characters. A larger one, which would be held in memory before
+/// its session is known, counts against the address.
+const USUAL_REFRESH_BYTES: usize = 4096;
 
 /// Counts one request. Clones count the same one.
 #[derive(Clone)]
@@ -104,7 +105,12 @@ impl Meter {
                 self.count_address()?;
                 self.note(self.limits.count_sign_in(self.address))
             }
-            Kind::Refresh => Ok(()),
+            Kind::Refresh => {
+                let length =
+                    headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+                let is_usual = length.is_some_and(|length: usize| length <= USUAL_REFRESH_BYTES);
+                if is_usual { Ok(()) } else { self.count_address() }
+            }
             Kind::Session => match claims() {
                 Some(claims) => self.count_session(claims.sid),
                 None => self.count_address(),
@@ -115,11 +121,6 @@ impl Meter {
             },
             Kind::Unmatched => self.count_address(),
         }
-    }
-
-    /// How large the body may be, in bytes, of what is counted only once its body is read.
-    pub(super) fn max_body_bytes(&self) -> Option<usize> {
-        (self.kind == Kind::Refresh).then_some(MAX_REFRESH_BYTES)
     }
 
     /// Counts a member who was let in, on this plan.

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tracing::Instrument as _;
 
-use super::{Meter, log, request_id};
+use super::{log, request_id};
 use crate::app::App;
 use crate::error::{Code, Error, Result};
 use crate::telemetry::metric;
@@ -76,8 +76,6 @@ async fn collect_body(app: &App, request: Request) -> Result<Request> {
         0 => usize::MAX,
         max => max,
     };
-    let meter = request.extensions().get::<Meter>();
-    let max = meter.and_then(Meter::max_body_bytes).map_or(max, |bytes| max.min(bytes));
     let (parts, body) = request.into_parts();
     let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, max).collect()).await;
     match collected {

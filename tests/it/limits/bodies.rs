@@ -27,14 +27,18 @@ async fn a_body_goes_as_deep_as_is_set_and_no_deeper() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_counted_by_its_body_has_a_small_one() {
-    let app = TestApp::start().await;
-    let refresh = |length: usize| {
+async fn a_refresh_with_a_large_body_counts_against_its_address() {
+    let app = limited(|limits| limits.rate_limit_per_minute = 2).await;
+    let refresh = |address: &str, length: usize| {
         let body = format!(r#"{{"refreshToken":"{}"}}"#, "x".repeat(length));
-        app.anonymous().post("/auth/refresh").body(Some("application/json"), body)
+        from(address, app.anonymous().post("/auth/refresh").body(Some("application/json"), body))
     };
-    refresh(4000).await.expect_problem(401, "refresh_token_invalid");
-    refresh(5000).await.expect_problem(413, "body_too_large");
+    // That the token is none of ours counts each time; a large body counts besides.
+    for _ in 0..2 {
+        refresh("203.0.113.9", 90).await.expect_problem(401, "refresh_token_invalid");
+    }
+    refresh("203.0.113.10", 5000).await.expect_problem(401, "refresh_token_invalid");
+    refresh("203.0.113.10", 5000).await.expect_problem(429, "rate_limited");
 }
 
 #[tokio::test(flavor = "multi_thread")]
