@@ -28,7 +28,7 @@ pub struct Origin {
 pub async fn append(tx: &mut Tx, origin: &Origin, activity: Activity) -> Result<Arc<LogEntry>> {
     let id = ActivityId::new();
     let head = queries::advance_head(tx, origin.org, id, origin.at).await?;
-    let (row, entry) = Draft { id, origin, activity: &activity }.place(head.last_seq, head.last_at)?;
+    let (row, entry) = Draft { id, origin, activity: &activity }.place(&head)?;
     queries::insert(tx, &row).await?;
     queries::insert_recipients(tx, &entry).await?;
     let entry = Arc::new(entry);

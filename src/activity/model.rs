@@ -352,8 +352,9 @@ pub(crate) struct Draft<'a> {
 }
 
 impl Draft<'_> {
-    /// Gives it its place: the row to insert, and the entry that is delivered once that is committed.
-    pub(crate) fn place(&self, seq: Seq, at: Timestamp) -> anyhow::Result<(ActivityRow, LogEntry)> {
+    /// Gives it its place, where the head of its log now stands: the row to insert, and the entry that is
+    /// delivered once that is committed.
+    pub(crate) fn place(&self, head: &Head) -> anyhow::Result<(ActivityRow, LogEntry)> {
         let Self { id, origin, activity } = *self;
         let audience = activity.audience();
         let target = activity.target();
@@ -365,7 +366,7 @@ impl Draft<'_> {
         };
         let row = ActivityRow {
             org_id: origin.org,
-            seq,
+            seq: head.last_seq,
             id,
             kind: activity.kind().to_owned(),
             audience_kind: audience_kind.to_owned(),
@@ -374,16 +375,17 @@ impl Draft<'_> {
             actor_name: origin.actor.as_ref().map(|actor| actor.name.clone()),
             target_id: target.as_ref().map(|target| target.id.into()),
             target_name: target.map(|target| target.name),
-            payload: serde_json::to_string(&activity.payload(origin, at)).context("encoding a payload")?,
+            payload: serde_json::to_string(&activity.payload(origin, head.last_at))
+                .context("encoding a payload")?,
             ip: origin.ip.clone(),
             user_agent: origin.user_agent.clone(),
-            created_at: at,
+            created_at: head.last_at,
         };
         let recipients = match audience {
             Audience::Users(users) => users,
             Audience::Everyone | Audience::Admins | Audience::AdminsAnd(_) => Arc::default(),
         };
-        let entry = row.to_entry(recipients)?;
+        let entry = row.to_entry(recipients, head.epoch)?;
         Ok((row, entry))
     }
 }
@@ -437,8 +439,9 @@ struct WireNamed<'a> {
 }
 
 impl ActivityRow {
-    /// The entry that this row stands for; `recipients` are the users named by an audience of such.
-    pub(crate) fn to_entry(&self, recipients: Arc<[UserId]>) -> anyhow::Result<LogEntry> {
+    /// The entry that this row stands for, in this epoch of its log; `recipients` are the users named by an
+    /// audience of such.
+    pub(crate) fn to_entry(&self, recipients: Arc<[UserId]>, epoch: EpochId) -> anyhow::Result<LogEntry> {
         let audience = match (self.audience_kind.as_str(), self.audience_id) {
             (AUDIENCE_EVERYONE, None) => Audience::Everyone,
             (AUDIENCE_ADMINS, None) => Audience::Admins,
@@ -448,6 +451,7 @@ impl ActivityRow {
         };
         Ok(LogEntry {
             org: self.org_id,
+            epoch,
             seq: self.seq,
             id: self.id,
             audience,

@@ -14,9 +14,10 @@ pub async fn read_range(db: &Db, org: OrgId, from: Seq, to: Seq) -> Result<(Vec<
         let rows = queries::list_range(conn, org, from, to).await?;
         Ok((rows, queries::find_head(conn, org).await?))
     })?;
+    let head = head.ok_or_else(no_log)?;
     let entries: anyhow::Result<Vec<LogEntry>> =
-        rows.into_iter().map(|(row, recipients)| row.to_entry(recipients)).collect();
-    Ok((entries?, head.ok_or_else(no_log)?))
+        rows.into_iter().map(|(row, recipients)| row.to_entry(recipients, head.epoch)).collect();
+    Ok((entries?, head))
 }
 
 /// Where a log stands; fails with `not_found` where there is no such log.

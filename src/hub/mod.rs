@@ -5,6 +5,7 @@
 //! cursors every second, so that a hint that was lost delays delivery and changes nothing else. The hub
 //! knows no feature: what they append reaches it.
 
+pub mod bus;
 mod connection;
 pub mod core;
 mod load;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ActivityId, Audience, OrgId, PlanCode, Role, Seq, SessionId, Timestamp, UserId};
+use super::{ActivityId, Audience, EpochId, OrgId, PlanCode, Role, Seq, SessionId, Timestamp, UserId};
 
 /// A person or thing by id and by its name as of then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -72,6 +72,8 @@ pub enum AccessEffect {
 pub struct LogEntry {
     /// Whose log it is in.
     pub org: OrgId,
+    /// In which life of that log.
+    pub epoch: EpochId,
     /// Its place there.
     pub seq: Seq,
     /// Its id.

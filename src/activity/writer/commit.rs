@@ -132,7 +132,7 @@ pub(super) fn place(
         head.last_id = Some(item.id);
         head.last_at = head.last_at.max(item.origin.at);
         let draft = Draft { id: item.id, origin: &item.origin, activity: &item.activity };
-        let (row, entry) = draft.place(head.last_seq, head.last_at)?;
+        let (row, entry) = draft.place(head)?;
         if let Some(claim) = &item.claim {
             keys.keep(claim, &Answer::created_json(entry.json.clone()))?;
         }

@@ -129,6 +129,7 @@ impl World {
         let seq = self.head_seq().next();
         let entry = Arc::new(LogEntry {
             org: self.org,
+            epoch: self.epoch,
             seq,
             id: ActivityId::new(),
             audience,
