@@ -22,6 +22,7 @@ pub(super) struct HubMetrics {
     pub(super) sweep_catches: Counter,
     pub(super) sweep_failures: Counter,
     pub(super) divergences: Counter,
+    pub(super) bus_up: Gauge,
 }
 
 impl HubMetrics {
@@ -42,6 +43,7 @@ impl HubMetrics {
             sweep_catches: counter!(metric::SWEEP_CATCHES),
             sweep_failures: counter!(metric::SWEEP_FAILURES),
             divergences: counter!(metric::DIVERGENCES),
+            bus_up: gauge!(metric::BUS_UP),
         }
     }
 

@@ -5,6 +5,7 @@
 //! delivery, a slow reader and a resume are one path: [`Core::take`].
 
 mod access;
+mod broken;
 mod cache;
 mod connections;
 mod entry;
@@ -30,6 +31,7 @@ use connections::{Connection, Connections, Position};
 
 use super::protocol::CloseCode;
 use crate::activity::Head;
+use crate::config::{Broken, Protection};
 use crate::types::{AccessEffect, ActivityId, Audience, EpochId, Role, Seq, SessionId, Timestamp, UserId};
 
 /// Most frames that a connection takes on one turn.
@@ -61,6 +63,7 @@ pub struct Core<W> {
     connections: Connections<W>,
     max_bytes: usize,
     sockets: SocketLimits,
+    broken: Broken,
     ended: Option<Ended>,
 }
 
@@ -101,9 +104,9 @@ struct Open {
 impl<W: Wake> Core<W> {
     /// A room that is not open yet. What is offered meanwhile is kept and merged. It remembers at most
     /// some `max_bytes` of its log, and has no more `sockets` than these.
-    pub fn new(max_bytes: usize, sockets: SocketLimits) -> Self {
+    pub fn new(max_bytes: usize, sockets: SocketLimits, broken: Broken) -> Self {
         let (pending, connections) = (BTreeMap::new(), Connections::new());
-        Self { open: None, pending, connections, max_bytes, sockets, ended: None }
+        Self { open: None, pending, connections, max_bytes, sockets, broken, ended: None }
     }
 
     /// Opens the room at the head of its log, read after the room began to be offered what is committed.
@@ -182,7 +185,12 @@ impl<W: Wake> Core<W> {
                     let epoch = open.epoch;
                     return Err(self.diverge(epoch));
                 }
-                Some(open) if seq <= open.cursor => {}
+                Some(open) if seq <= open.cursor => {
+                    if self.broken.lacks(Protection::DuplicateDrop) {
+                        self.deliver_again(&entry);
+                    }
+                }
+                Some(_) if self.broken.lacks(Protection::ReorderWindow) => self.append_skipping(entry),
                 Some(_) | None => {
                     if self.pending.len() < MAX_PENDING {
                         self.pending.insert(seq, entry);
@@ -209,11 +217,13 @@ impl<W: Wake> Core<W> {
     fn append(&mut self, entry: Arc<Entry>) {
         let Some(open) = &mut self.open else { return };
         let seq = entry.seq();
-        if let Some(effect) = &entry.log.effect {
+        if let Some(effect) = &entry.log.effect
+            && !broken::ignores(self.broken, effect)
+        {
             open.access.apply(seq, entry.log.created_at, effect);
             apply_to_connections(&mut self.connections, effect);
         }
-        let before = open.cursor;
+        let before = seq.previous();
         open.cursor = seq;
         open.cursor_id = Some(entry.log.id);
         if let Some((awaited, read_at)) = open.awaited
@@ -281,6 +291,10 @@ impl<W: Wake> Core<W> {
         let Some(open) = &mut self.open else {
             return Ok(Sweep::Nothing);
         };
+        if self.broken.lacks(Protection::Sweep) {
+            open.confirm(read_at, &mut self.connections);
+            return Ok(Sweep::Nothing);
+        }
         let replaced = head.epoch != before.epoch
             || open.epoch != before.epoch
             || head.last_seq < before.seq
@@ -385,7 +399,11 @@ impl<W: Wake> Core<W> {
         if is_stale(open.confirmed_at, now) {
             return Err(Denied::Stale);
         }
-        open.access.check(user, session)
+        let checked = open.access.check(user, session);
+        if self.broken.lacks(Protection::AccessView) {
+            return checked.or_else(|denied| open.access.find(user).ok_or(denied));
+        }
+        checked
     }
 
     /// Refuses one more socket than may be. Those that are being closed do not count.

@@ -88,7 +88,7 @@ impl World {
     fn new(history: usize) -> Self {
         let mut world = Self {
             // So little that blocks and ring are evicted all the time.
-            core: Core::new(4096, SocketLimits::default()),
+            core: Core::new(4096, SocketLimits::default(), Broken::default()),
             org: OrgId::new(),
             epoch: EpochId::new(),
             users: (0..USERS).map(|_| UserId::new()).collect(),
