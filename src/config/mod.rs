@@ -9,6 +9,7 @@ mod database;
 pub mod environment;
 mod limits;
 mod parse;
+mod presence;
 mod risks;
 mod server;
 mod timeouts;
@@ -23,6 +24,7 @@ pub use self::broken::{Broken, Protection};
 pub use self::database::DatabaseConfig;
 pub use self::limits::LimitsConfig;
 pub use self::parse::Secret;
+pub use self::presence::PresenceTimes;
 pub use self::server::ServerConfig;
 pub use self::timeouts::Timeouts;
 use crate::db::DatabaseUrl;
@@ -57,6 +59,10 @@ pub struct HubConfig {
     #[arg(long, env = "SLOW_SOCKET_SECONDS", default_value = "30", value_parser = parse::seconds, global = true,
           help_heading = "Sockets")]
     pub slow_socket_seconds: Duration,
+
+    /// How long who is online takes to be known
+    #[arg(skip)]
+    pub presence: PresenceTimes,
 
     /// Protections that a test has switched off
     #[cfg(debug_assertions)]

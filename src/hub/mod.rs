@@ -11,6 +11,7 @@ pub mod core;
 mod load;
 mod metrics;
 mod nodes;
+mod presence;
 pub mod protocol;
 mod room;
 mod socket;
@@ -30,6 +31,7 @@ use tokio_util::task::TaskTracker;
 use self::bus::{Bus, BusState, Listener};
 use self::core::{Admitted, ConnectionKey, Denied, Join, Joined, SocketLimits, SocketsOf};
 use self::metrics::HubMetrics;
+use self::presence::LeaseKeeper;
 use self::room::{Room, State};
 use crate::activity;
 use crate::config::{Broken, Config};
@@ -41,6 +43,11 @@ use crate::types::{Clock, OrgId, SessionId, Timestamp, UserId};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use socket::parse_wish;
 pub use socket::routes;
+
+/// The hub's routes that are part of the API.
+pub(crate) fn api_routes() -> utoipa_axum::router::OpenApiRouter<crate::app::App> {
+    presence::routes()
+}
 
 /// Replays share this many connections to the database: fewer than SQLite has readers, so that requests
 /// always find one.
@@ -70,6 +77,7 @@ struct Inner {
     sockets: SocketLimits,
     frame_rate: Option<FrameRate>,
     broken: Broken,
+    leases: LeaseKeeper,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -84,6 +92,7 @@ impl Hub {
         tasks: &TaskTracker,
         stop: CancellationToken,
     ) -> Self {
+        let leases = Arc::clone(&bus).leases();
         let inner = Arc::new(Inner {
             db,
             clock,
@@ -100,6 +109,7 @@ impl Hub {
             },
             frame_rate: FrameRate::per_minute(config.limits.frames_per_minute),
             broken: config.hub.broken(),
+            leases: LeaseKeeper::new(leases, config.hub.presence.clone()),
             tasks: tasks.clone(),
             stop,
         });
@@ -108,8 +118,15 @@ impl Hub {
         inner.db.on_commit(Arc::downgrade(&sink));
         let listener: Arc<dyn Listener> = Arc::<Inner>::clone(&inner);
         listener.changed(inner.bus.state());
-        tasks.spawn(Arc::clone(&inner.bus).run(Arc::downgrade(&listener), inner.stop.clone()));
+        // The bus ends after the leases were given up, which others are told over it.
+        let bus_stop = CancellationToken::new();
+        tasks.spawn(Arc::clone(&inner.bus).run(Arc::downgrade(&listener), bus_stop.clone()));
         tasks.spawn(sweep::run(Arc::clone(&inner)));
+        let hub = Arc::clone(&inner);
+        tasks.spawn(async move {
+            LeaseKeeper::run(&hub).await;
+            bus_stop.cancel();
+        });
         Self { inner }
     }
 
@@ -193,7 +210,7 @@ impl Inner {
         }
         let mut rooms = self.rooms.write();
         let room = rooms.entry(org).or_insert_with(|| {
-            let room = Room::new(org, self.sockets, self.broken);
+            let room = Room::new(org, self.sockets, self.broken, self.leases.presence());
             let (task, hub) = (Arc::clone(&room), Arc::clone(self));
             self.tasks.spawn(async move {
                 let stop = hub.stop.clone();
@@ -278,7 +295,7 @@ impl Inner {
         let mut ahead_checked = false;
         loop {
             let joined = self.with_room(org, |room| {
-                let joined = room.core.lock().join(join, Arc::clone(waker), Instant::now())?;
+                let joined = room.join(join, waker)?;
                 Ok((Arc::clone(room), joined))
             });
             let (room, joined) = joined.await?;
@@ -287,7 +304,7 @@ impl Inner {
                 return Ok((room, joined));
             }
             // Another node may be further than this one knows.
-            room.core.lock().leave(joined.key);
+            room.leave(joined.key);
             self.refresh(&room, tokio::time::Instant::now() + OPEN_TIMEOUT).await?;
             ahead_checked = true;
         }

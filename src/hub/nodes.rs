@@ -40,6 +40,7 @@ impl Listener for Inner {
             match message {
                 Message::Committed(entries) => room.committed(self, entries),
                 Message::Head { .. } => {}
+                Message::Presence(news) => room.heard_presence(news),
             }
         }
     }
@@ -51,5 +52,8 @@ impl Listener for Inner {
     fn changed(&self, state: BusState) {
         self.metrics.bus_up.set(if state == BusState::Up { 1.0 } else { 0.0 });
         self.bus_changed.notify_one();
+        if state == BusState::Up {
+            self.leases.renew_all();
+        }
     }
 }

@@ -167,6 +167,16 @@ pub enum ServerFrame {
         /// Milliseconds from now.
         closes_in_ms: u64,
     },
+    /// A user has come online.
+    UserOnline {
+        /// The user.
+        user_id: UserId,
+    },
+    /// A user has gone offline.
+    UserOffline {
+        /// The user.
+        user_id: UserId,
+    },
     /// Something that the client sent was refused.
     Error {
         /// What clients match on.
@@ -180,6 +190,11 @@ impl ServerFrame {
     /// A frame about something that was refused.
     pub fn error(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self::Error { code: code.as_str(), detail: detail.into() }
+    }
+
+    /// A frame about whether a user is online.
+    pub const fn presence(user_id: UserId, online: bool) -> Self {
+        if online { Self::UserOnline { user_id } } else { Self::UserOffline { user_id } }
     }
 }
 

@@ -7,8 +7,12 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::Inner;
-use super::bus::BusDown;
-use super::core::{self, ConnectionKey, Core, Diverged, Entry, Mark, SocketLimits, Sweep, Turn, Wake, Work};
+use super::bus::{BusDown, News};
+use super::core::presence::Presence;
+use super::core::{
+    self, ConnectionKey, Core, Denied, Diverged, Entry, Join, Joined, Mark, SocketLimits, Sweep, Turn, Wake,
+    Work,
+};
 use super::load;
 use super::protocol::CloseCode;
 use crate::activity::{self, Head};
@@ -47,20 +51,23 @@ pub(super) enum State {
     Retired,
 }
 
+/// A room's state, whose connections wake tasks.
+pub(super) type RoomCore = Core<Arc<Notify>>;
+
 /// The organisation's log as this node follows it.
 pub(super) struct Room {
     pub(super) org: OrgId,
-    pub(super) core: Mutex<Core<Arc<Notify>>>,
+    pub(super) core: Mutex<RoomCore>,
     state: watch::Sender<State>,
     work: Notify,
     used_at: Mutex<Instant>,
 }
 
 impl Room {
-    pub(super) fn new(org: OrgId, sockets: SocketLimits, broken: Broken) -> Arc<Self> {
+    pub(super) fn new(org: OrgId, sockets: SocketLimits, broken: Broken, presence: Presence) -> Arc<Self> {
         Arc::new(Self {
             org,
-            core: Mutex::new(Core::new(MAX_ROOM_BYTES, sockets, broken)),
+            core: Mutex::new(Core::new(MAX_ROOM_BYTES, sockets, broken).with_presence(presence)),
             state: watch::Sender::new(State::Opening),
             work: Notify::new(),
             used_at: Mutex::new(Instant::now()),
@@ -98,7 +105,7 @@ impl Room {
         let (outcome, has_work) = {
             let mut core = self.core.lock();
             let outcome = core.offer(entries);
-            (outcome, core.work().is_some())
+            (outcome, core.work().is_some() || core.presence().take_hurry())
         };
         if outcome == Err(Diverged) {
             hub.diverged(self);
@@ -122,10 +129,39 @@ impl Room {
         turn
     }
 
+    /// A connection begins.
+    pub(super) fn join(&self, join: &Join, waker: &Arc<Notify>) -> Result<Joined, Denied> {
+        let joined = self.core.lock().join(join, Arc::clone(waker), Instant::now());
+        self.hurry();
+        joined
+    }
+
     /// A connection ends.
     pub(super) fn leave(&self, key: ConnectionKey) {
-        self.core.lock().leave(key);
+        self.core.lock().leave(key, Instant::now());
+        self.hurry();
         self.touch();
+    }
+
+    /// Has the room's task look at who is online, if that is due earlier than it knows.
+    pub(super) fn hurry(&self) {
+        let hurries = self.core.lock().presence().take_hurry();
+        if hurries {
+            self.work.notify_one();
+        }
+    }
+
+    /// Another node said who is online there.
+    pub(super) fn heard_presence(&self, news: News) {
+        self.core.lock().presence().heard(news, Instant::now());
+        self.hurry();
+    }
+
+    fn settle_presence(&self, hub: &Inner) {
+        let settled = self.core.lock().settle_presence(Instant::now());
+        if settled.leases {
+            hub.leases.want(self.org);
+        }
     }
 
     /// Closes everybody: the node stops.
@@ -190,7 +226,10 @@ impl Room {
     /// Reads what is missing or wanted, until the room has ended.
     async fn follow(&self, hub: &Inner) {
         let mut failures = 0;
+        // The other nodes' leases are looked for before somebody asks.
+        hub.leases.want(self.org);
         loop {
+            self.settle_presence(hub);
             let work = self.core.lock().work();
             let done = match work {
                 None => {
@@ -250,8 +289,10 @@ impl Room {
     /// Waits for work. False when the room has been unused for [`LINGER`], and has ended.
     async fn wait(&self) -> bool {
         let used_at = *self.used_at.lock();
-        let idle = tokio::time::timeout_at((used_at + LINGER).into(), self.work.notified()).await.is_err();
-        if !idle || *self.used_at.lock() != used_at {
+        let (lingers, due) = (used_at + LINGER, self.core.lock().presence().due());
+        let until = due.map_or(lingers, |due| due.min(lingers));
+        let idle = tokio::time::timeout_at(until.into(), self.work.notified()).await.is_err();
+        if !idle || until < lingers || *self.used_at.lock() != used_at {
             return true;
         }
         self.touch();

@@ -35,6 +35,7 @@ pub(crate) struct Wish {
     token: Option<String>,
     after: Option<Seq>,
     epoch: Option<EpochId>,
+    presence: bool,
 }
 
 /// Upgrades the connection. A token that is refused is told by a close frame after that, because a
@@ -69,6 +70,7 @@ pub(crate) fn parse_wish(pairs: Vec<(String, String)>, token: Option<String>) ->
                 wish.after = Some(seq.ok_or(CloseCode::BadRequest)?);
             }
             "epoch" => wish.epoch = Some(value.parse().map_err(|_| CloseCode::BadRequest)?),
+            "presence" => wish.presence = value == "1",
             _ => {}
         }
     }
@@ -133,7 +135,14 @@ async fn admit(app: &App, wish: Result<Wish, CloseCode>) -> Result<Admitted, Clo
     let wish = wish?;
     let token = wish.token.ok_or(CloseCode::Unauthorized)?;
     let claims = app.tokens.verify(&token, app.clock.now()).map_err(|_| CloseCode::Unauthorized)?;
-    let join = Join { user: claims.sub, session: claims.sid, after: wish.after, epoch: wish.epoch };
+    let join = Join {
+        user: claims.sub,
+        session: claims.sid,
+        after: wish.after,
+        epoch: wish.epoch,
+        presence: wish.presence,
+        at: app.clock.now(),
+    };
     let waker = Arc::new(Notify::new());
     match app.hub.inner.join(claims.org, &join, &waker).await {
         Ok((room, joined)) => Ok(Admitted { claims, joined, room, waker }),

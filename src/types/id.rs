@@ -110,6 +110,8 @@ id! {
     InviteId;
     /// An organisation, which is a tenant.
     OrgId;
+    /// A node of a cluster, as others know it: another at each start.
+    NodeId;
     /// What an idempotency key has reserved for whatever its request makes; the key does not say of which
     /// kind that is.
     ReservedId;

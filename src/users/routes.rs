@@ -39,6 +39,16 @@ impl From<User> for UserBody {
     }
 }
 
+/// A member of an organisation, and whether they are online.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Member)]
+pub(crate) struct MemberBody {
+    #[serde(flatten)]
+    user: UserBody,
+    /// Whether the member has a socket open, or had one a moment ago.
+    online: bool,
+}
+
 /// What to change of a member.
 #[derive(Debug, ToSchema)]
 pub(crate) struct UpdateUser {
@@ -56,14 +66,16 @@ impl FromFields for UpdateUser {
 ///
 /// In the order in which they joined. For admins.
 #[utoipa::path(get, path = "/users", tag = "users", params(PageParams), security(("bearer" = [])),
-    responses((status = 200, description = "A page of members", body = Page<UserBody>), Problems))]
+    responses((status = 200, description = "A page of members", body = Page<MemberBody>), Problems))]
 pub(crate) async fn list_users(
     State(app): State<App>,
     admin: Admin,
     ValidQuery(query): ValidQuery<PageQuery>,
-) -> Result<Json<Page<UserBody>>> {
+) -> Result<Json<Page<MemberBody>>> {
     let page = service::list(&app, &admin, &query).await?;
-    Ok(Json(page.map(UserBody::from)))
+    let ids: Vec<UserId> = page.items.iter().map(|user| user.id).collect();
+    let online = app.hub.online_among(admin.org, &ids).await?;
+    Ok(Json(page.map(|user| MemberBody { online: online.contains(&user.id), user: user.into() })))
 }
 
 /// Change a member's role.

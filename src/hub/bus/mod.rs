@@ -3,6 +3,7 @@
 //! What it carries are hints. A bus may lose, repeat or reorder any message; the log has everything, and the
 //! sweep finds what no hint told of. It knows neither rooms nor sockets, and nobody waits for it to deliver.
 
+mod leases;
 mod local;
 
 use std::sync::{Arc, Weak};
@@ -10,6 +11,7 @@ use std::sync::{Arc, Weak};
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
+pub use leases::{Lease, Leases, Listing, News, Seen, Written};
 pub use local::{Exchange, LocalBus};
 
 use crate::config::Config;
@@ -34,6 +36,8 @@ pub enum Message {
         /// The entry there.
         id: ActivityId,
     },
+    /// Who came online or went offline on a node.
+    Presence(News),
 }
 
 /// Whether a bus carries messages, as far as this node knows.
@@ -80,6 +84,11 @@ pub trait Bus: Send + Sync {
 
     /// Whether it carries messages now.
     fn state(&self) -> BusState;
+
+    /// Where nodes keep leases beside the bus; `None` where this node is alone.
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        None
+    }
 
     /// Carries messages until `stop` is cancelled, then sends what waits in its outbox, and ends. Run once.
     fn run(self: Arc<Self>, listener: Weak<dyn Listener>, stop: CancellationToken) -> BoxFuture<'static, ()>;

@@ -232,6 +232,7 @@ impl Session {
                 }
             }
             Turn::Gap(gap) => self.say(&ServerFrame::from(gap)),
+            Turn::Presence(chunk) => self.outbox.push(self.transport.presence(&chunk)),
             Turn::Wait => {}
             Turn::Called(call) => self.on_call(call),
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::hub::core::Entry;
+use crate::hub::core::presence::Chunk;
 use crate::hub::protocol::{CloseCode, ServerFrame};
 use crate::hub::ws::frame;
 
@@ -35,6 +36,13 @@ impl Transport {
     pub(super) fn entry(self, entry: &Entry) -> Bytes {
         match self {
             Self::WebSocket => entry.websocket(),
+        }
+    }
+
+    /// Who came online or went offline, encoded once for everybody who is told the same.
+    pub(super) fn presence(self, chunk: &Chunk) -> Bytes {
+        match self {
+            Self::WebSocket => chunk.websocket(),
         }
     }
 

@@ -146,6 +146,11 @@ impl AccessView {
         Some(Admitted { role: user.roles.now(), name: user.name.clone(), plan: self.plan.clone() })
     }
 
+    /// A user's name, if they are in the organisation.
+    pub(super) fn name(&self, user: UserId) -> Option<&str> {
+        self.users.get(&user).map(|user| user.name.as_str())
+    }
+
     /// The role under which `user` sees the entry at `seq`: what it was there, unless it is less by now.
     /// A demotion applies as soon as it is known, a promotion from its place in the log on.
     pub(super) fn role_at(&self, user: UserId, seq: Seq) -> Option<Role> {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use slab::Slab;
 
+use super::presence::Watch;
 use super::{Call, Wake};
 use crate::hub::protocol::CloseCode;
 use crate::types::{Role, Seq, SessionId, UserId};
@@ -29,6 +30,10 @@ pub(super) struct Connection<W> {
     /// The highest position that its peer was told.
     pub(super) told: Seq,
     pub(super) call: Option<Call>,
+    /// How far its peer was told who is online, where it asked for that.
+    pub(super) watch: Option<Watch>,
+    /// Whether activities went before that on its last turn.
+    pub(super) watch_waits: bool,
     pub(super) waker: W,
 }
 
@@ -55,11 +60,13 @@ pub(super) struct Connections<W> {
     admins: HashSet<UserId>,
     /// How many are being closed, and only have to say so to their peers.
     closing: usize,
+    /// How many asked to be told who is online.
+    watching: usize,
 }
 
 impl<W: Wake> Connections<W> {
     pub(super) fn new() -> Self {
-        Self { all: Slab::new(), by_user: HashMap::new(), admins: HashSet::new(), closing: 0 }
+        Self { all: Slab::new(), by_user: HashMap::new(), admins: HashSet::new(), closing: 0, watching: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -84,16 +91,17 @@ impl<W: Wake> Connections<W> {
 
     pub(super) fn insert(&mut self, connection: Connection<W>, role: Role) -> ConnectionKey {
         let user = connection.user;
+        self.watching += usize::from(connection.watch.is_some());
         let key = ConnectionKey(self.all.insert(connection));
         self.by_user.entry(user).or_default().push(key);
         self.set_role(user, role);
         key
     }
 
-    pub(super) fn remove(&mut self, key: ConnectionKey) {
-        let Some(connection) = self.all.try_remove(key.0) else {
-            return;
-        };
+    /// Removes a connection, and tells whose it was.
+    pub(super) fn remove(&mut self, key: ConnectionKey) -> Option<UserId> {
+        let connection = self.all.try_remove(key.0)?;
+        self.watching -= usize::from(connection.watch.is_some());
         self.closing -= usize::from(connection.is_closing());
         if let Some(keys) = self.by_user.get_mut(&connection.user) {
             keys.retain(|other| *other != key);
@@ -102,6 +110,7 @@ impl<W: Wake> Connections<W> {
                 self.admins.remove(&connection.user);
             }
         }
+        Some(connection.user)
     }
 
     pub(super) fn get_mut(&mut self, key: ConnectionKey) -> Option<&mut Connection<W>> {
@@ -114,6 +123,18 @@ impl<W: Wake> Connections<W> {
             Role::Admin if self.by_user.contains_key(&user) => self.admins.insert(user),
             Role::Admin | Role::Member => self.admins.remove(&user),
         };
+    }
+
+    /// Visits those who asked to be told who is online.
+    pub(super) fn for_each_watching(&mut self, mut visit: impl FnMut(&Watch, &W)) {
+        if self.watching == 0 {
+            return;
+        }
+        for (_, connection) in &self.all {
+            if let Some(watch) = &connection.watch {
+                visit(watch, &connection.waker);
+            }
+        }
     }
 
     pub(super) fn for_each(&mut self, mut visit: impl FnMut(&mut Connection<W>)) {
@@ -146,6 +167,16 @@ impl<W: Wake> Connections<W> {
             }
         });
         self.closing += closed;
+    }
+
+    /// Marks one as to be closed. It is on its turn, and takes it up there.
+    pub(super) fn close_one(&mut self, key: ConnectionKey, code: CloseCode) -> Option<Call> {
+        let connection = self.all.get_mut(key.0)?;
+        if !connection.is_closing() {
+            connection.call = Some(Call::Close(code));
+            self.closing += 1;
+        }
+        connection.call
     }
 
     /// Names all that are here.

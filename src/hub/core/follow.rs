@@ -62,6 +62,9 @@ impl<W: Wake> Core<W> {
         {
             open.access.apply(seq, entry.log.created_at, effect);
             apply_to_connections(&mut self.connections, effect);
+            if let AccessEffect::UserJoined { user, .. } | AccessEffect::UserRemoved { user } = effect {
+                self.presence.access_changed(*user);
+            }
         }
         let before = seq.previous();
         open.cursor = seq;
@@ -187,7 +190,7 @@ impl Open {
         self.confirmed_at = self.confirmed_at.max(read_at);
         if std::mem::take(&mut self.held_back) {
             connections.for_each(|connection| {
-                if connection.position != Position::CaughtUp {
+                if connection.position != Position::CaughtUp || connection.watch.is_some() {
                     connection.waker.wake();
                 }
             });

@@ -10,6 +10,8 @@ mod cache;
 mod connections;
 mod entry;
 mod follow;
+mod online;
+pub mod presence;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -30,9 +32,10 @@ pub use types::{
 use access::AccessView;
 use cache::Cache;
 use connections::{Connection, Connections, Position};
+use presence::{Company, Presence};
 
 use super::protocol::CloseCode;
-use crate::config::{Broken, Protection};
+use crate::config::{Broken, PresenceTimes, Protection};
 use crate::types::{ActivityId, EpochId, Role, Seq, SessionId, Timestamp, UserId};
 
 /// Most frames that a connection takes on one turn.
@@ -62,6 +65,7 @@ pub struct Core<W> {
     open: Option<Open>,
     pending: BTreeMap<Seq, Arc<Entry>>,
     connections: Connections<W>,
+    presence: Presence,
     max_bytes: usize,
     sockets: SocketLimits,
     broken: Broken,
@@ -107,7 +111,15 @@ impl<W: Wake> Core<W> {
     /// some `max_bytes` of its log, and has no more `sockets` than these.
     pub fn new(max_bytes: usize, sockets: SocketLimits, broken: Broken) -> Self {
         let (pending, connections) = (BTreeMap::new(), Connections::new());
-        Self { open: None, pending, connections, max_bytes, sockets, broken, ended: None }
+        let presence = Presence::new(PresenceTimes::default(), Company::Alone, Instant::now());
+        Self { open: None, pending, connections, presence, max_bytes, sockets, broken, ended: None }
+    }
+
+    /// With this in the place of who is online on this node alone.
+    #[must_use]
+    pub fn with_presence(mut self, presence: Presence) -> Self {
+        self.presence = presence;
+        self
     }
 
     /// Opens the room at the head of its log, read after the room began to be offered what is committed.
@@ -237,8 +249,17 @@ impl<W: Wake> Core<W> {
         };
         let position = if seq < head { Position::Behind(seq) } else { Position::CaughtUp };
         open.next_tell = open.next_tell.min(seq.plus(TELL_AFTER));
-        let connection =
-            Connection { user: join.user, session: join.session, position, told: seq, call: None, waker };
+        let connection = Connection {
+            user: join.user,
+            session: join.session,
+            position,
+            told: seq,
+            call: None,
+            watch: join.presence.then(|| self.presence.watch()),
+            watch_waits: false,
+            waker,
+        };
+        self.presence.joined(join.user, join.at, now);
         let key = self.connections.insert(connection, admitted.role);
         let resumed = join.after.is_some() && gap.is_none();
         Ok(Joined { key, role: admitted.role, seq, head, epoch: open.epoch, gap, resumed })
@@ -260,8 +281,10 @@ impl<W: Wake> Core<W> {
     }
 
     /// Removes a connection.
-    pub fn leave(&mut self, key: ConnectionKey) {
-        self.connections.remove(key);
+    pub fn leave(&mut self, key: ConnectionKey, now: Instant) {
+        if let Some(user) = self.connections.remove(key) {
+            self.presence.left(user, now);
+        }
         if let Some(open) = &mut self.open
             && self.connections.is_empty()
         {

@@ -72,7 +72,15 @@ impl<W: Wake> Core<W> {
         if let Some(call) = connection.take_call() {
             return Turn::Called(call);
         }
-        let Some(open) = &mut self.open else {
+        if connection.watch.is_none() {
+            return self.take_entries(key, now);
+        }
+        self.take_in_turns(key, now)
+    }
+
+    /// What is next of the log.
+    pub(super) fn take_entries(&mut self, key: ConnectionKey, now: Instant) -> Turn {
+        let (Some(open), Some(connection)) = (&mut self.open, self.connections.get_mut(key)) else {
             return Turn::Wait;
         };
         let Position::Behind(mut position) = connection.position else {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::presence::Chunk;
 use super::{AccessSnapshot, BlockNumber, ConnectionKey, Entry};
 use crate::activity::Head;
 use crate::hub::protocol::CloseCode;
-use crate::types::{ActivityId, EpochId, Role, Seq, SessionId, UserId};
+use crate::types::{ActivityId, EpochId, Role, Seq, SessionId, Timestamp, UserId};
 
 /// What wakes a connection, so that it takes its turn.
 pub trait Wake {
@@ -34,6 +35,10 @@ pub struct Join {
     pub after: Option<Seq>,
     /// The epoch of an earlier welcome, if known.
     pub epoch: Option<EpochId>,
+    /// Whether to be told who is online.
+    pub presence: bool,
+    /// When that is.
+    pub at: Timestamp,
 }
 
 /// How many sockets may be open on this node; `None` is no limit.
@@ -96,6 +101,8 @@ pub enum Turn {
     },
     /// Tell the peer that entries are gone, then take again.
     Gap(ResumeGap),
+    /// Tell who came online or went offline.
+    Presence(Arc<Chunk>),
     /// Nothing now; the connection will be woken.
     Wait,
     /// What it is called for, before anything else.

@@ -139,9 +139,16 @@ fn nobody_joins_a_room_that_has_ended() {
     world.join(1, 0, None);
     assert!(!world.core.end_if_empty(), "somebody is in it");
     let peer = world.peers.remove(0);
-    world.core.leave(peer.key);
+    world.core.leave(peer.key, world.now);
     assert!(world.core.end_if_empty());
-    let join = Join { user: peer.user, session: peer.session, after: None, epoch: None };
+    let join = Join {
+        user: peer.user,
+        session: peer.session,
+        after: None,
+        epoch: None,
+        presence: false,
+        at: Timestamp::from_millis(0),
+    };
     assert_eq!(world.core.join(&join, peer.flag, world.now), Err(Denied::Stale));
     assert!(world.core.is_ended() && world.core.work().is_none());
 }
@@ -193,7 +200,8 @@ fn sockets_that_are_being_closed_take_no_place() {
     let (ana, bo, cy) = (world.users[1], world.users[2], world.users[3]);
     let (sessions, now) = (world.sessions.clone(), world.now);
     let join = |world: &mut World, user: UserId, session: SessionId| {
-        let join = Join { user, session, after: None, epoch: None };
+        let join =
+            Join { user, session, after: None, epoch: None, presence: false, at: Timestamp::from_millis(0) };
         world.core.join(&join, Flag::default(), now).map(|joined| joined.key)
     };
     let first = join(&mut world, ana, sessions[1][0]).unwrap();
@@ -210,6 +218,6 @@ fn sockets_that_are_being_closed_take_no_place() {
     join(&mut world, ana, sessions[1][1]).unwrap();
     assert_eq!(join(&mut world, cy, sessions[3][0]), too_many(SocketsOf::Organisation));
     // That it has closed frees no second place.
-    world.core.leave(first);
+    world.core.leave(first, world.now);
     assert_eq!(join(&mut world, cy, sessions[3][0]), too_many(SocketsOf::Organisation));
 }

@@ -198,6 +198,7 @@ impl World {
         let (key, user, from) = (peer.key, peer.user, peer.position);
         peer.flag.set(false);
         let position = match self.core.take(key, self.now) {
+            Turn::Presence(_) => panic!("nobody asked who is online"),
             Turn::Called(Call::Close(code)) => {
                 self.peers[index].closed = Some(code);
                 return;
@@ -234,7 +235,7 @@ impl World {
     pub(super) fn join(&mut self, user: usize, session: usize, after: Option<u8>) {
         let (user, session) = (self.users[user], self.sessions[user][session]);
         let after = after.and_then(|after| Seq::new(i64::from(after) % (self.head_seq().get() + 2)));
-        let join = Join { user, session, after, epoch: None };
+        let join = Join { user, session, after, epoch: None, presence: false, at: Timestamp::from_millis(0) };
         let flag = Flag::new(Cell::new(true));
         let (cursor, known) = (self.cursor(), self.role(user, self.cursor()));
         match self.core.join(&join, Rc::clone(&flag), self.now) {
@@ -294,7 +295,7 @@ impl World {
             Step::Join { user, session, after } => self.join(user, session, after),
             Step::Leave(which) if !self.peers.is_empty() => {
                 let peer = self.peers.swap_remove(which % self.peers.len());
-                self.core.leave(peer.key);
+                self.core.leave(peer.key, self.now);
             }
             Step::Turn(which) if !self.peers.is_empty() => {
                 let index = which % self.peers.len();
