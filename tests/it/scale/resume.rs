@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use reqwest::Method;
 use tokio::sync::Semaphore;
 
-use super::node;
+use super::{counted, node, sockets};
 use crate::harness::environment::{not_run, on_postgres, report};
 use crate::harness::raw::{RawSocket, opcode};
 use crate::harness::{Client, Person, TestDatabase, at_last};
@@ -53,21 +52,10 @@ async fn expect_all(socket: &mut RawSocket, start: i64, head: i64) {
     }
 }
 
-/// The value of a counter in `/metrics`.
-async fn counted(client: &Client, series: &str) -> u64 {
-    let metrics = client.anonymous().at(Method::GET, "/metrics").await.expect_status(200);
-    let line = metrics.text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-    line.map_or(0, |value| value.parse().unwrap())
-}
-
 /// Reads of the database that are not a sweep's: those come with time, and not with clients.
 async fn reads(client: &Client) -> u64 {
     let all = counted(client, r#"roomcast_database_transactions_total{mode="read"}"#).await;
     all - counted(client, "roomcast_sweep_reads_total").await
-}
-
-async fn sockets(client: &Client) -> u64 {
-    counted(client, "roomcast_sockets").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
