@@ -65,14 +65,14 @@ async fn five_thousand_that_lose_their_node_are_complete_again_after_a_few_reads
         return;
     }
     let database = TestDatabase::create().await;
-    let (lost, first) = node(&database, &[]).await;
+    let (doomed, first) = node(&database, &[]).await;
     let acme = first.organisation("Acme").with_member("mia").create().await;
     let gate = Semaphore::new(AT_ONCE);
     let opened = (0..CLIENTS).map(|_| open(&first, &acme["mia"], None, &gate));
     let old = join_all(opened).await;
     let start = first.broadcast(&acme.admin, "the last one that all have").await.seq();
 
-    lost.kill().await;
+    doomed.kill().await;
     drop(old);
     let (publishing, second) = node(&database, &[]).await;
     let sends = (0..MISSED).map(|number| second.broadcast_text(&acme.admin, number.to_string()));
