@@ -4,6 +4,8 @@
 //! sweep finds what no hint told of. It knows neither rooms nor sockets, and nobody waits for it to deliver.
 
 mod local;
+pub mod message;
+mod redis;
 
 use std::sync::{Arc, Weak};
 
@@ -11,7 +13,9 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 pub use local::{Exchange, LocalBus};
+pub use redis::{RedisBus, RedisHandle, RedisUrl};
 
+use crate::config::Config;
 use crate::types::{ActivityId, EpochId, LogEntry, OrgId, Seq};
 
 /// What one node tells the others about an organisation.
@@ -77,4 +81,26 @@ pub trait Bus: Send + Sync {
 
     /// Carries messages until `stop` is cancelled, then sends what waits in its outbox, and ends. Run once.
     fn run(self: Arc<Self>, listener: Weak<dyn Listener>, stop: CancellationToken) -> BoxFuture<'static, ()>;
+}
+
+/// What connects a node to the others.
+#[derive(Clone)]
+pub struct Cluster {
+    /// Its end of the bus.
+    pub bus: Arc<dyn Bus>,
+    /// Redis, for what lives there beside the bus; none where this is the only node.
+    pub redis: Option<RedisHandle>,
+}
+
+impl Cluster {
+    /// As the settings say: on Redis, or for a node alone. Nothing is connected yet.
+    pub fn from_config(config: &Config) -> anyhow::Result<Self> {
+        Ok(match config.redis_url()? {
+            Some(url) => {
+                let bus = RedisBus::new(&url, &config.redis.prefix)?;
+                Self { redis: Some(bus.handle()), bus }
+            }
+            None => Self { bus: Exchange::default().join(), redis: None },
+        })
+    }
 }
