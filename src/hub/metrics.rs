@@ -23,6 +23,7 @@ pub(super) struct HubMetrics {
     pub(super) sweep_catches: Counter,
     pub(super) sweep_failures: Counter,
     pub(super) divergences: Counter,
+    pub(super) bus_up: Gauge,
 }
 
 impl HubMetrics {
@@ -44,6 +45,7 @@ impl HubMetrics {
             sweep_catches: counter!(metric::SWEEP_CATCHES),
             sweep_failures: counter!(metric::SWEEP_FAILURES),
             divergences: counter!(metric::DIVERGENCES),
+            bus_up: gauge!(metric::BUS_UP),
         }
     }
 

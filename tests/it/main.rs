@@ -6,6 +6,7 @@
 
 mod activity;
 mod bus;
+mod cluster;
 mod crashes;
 mod db;
 mod deploy;

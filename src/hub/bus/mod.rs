@@ -18,6 +18,15 @@ pub use redis::{RedisBus, RedisHandle, RedisUrl};
 use crate::config::Config;
 use crate::types::{ActivityId, EpochId, LogEntry, OrgId, Seq};
 
+/// The bus that the settings name: on Redis, or within this process, where one node alone has nobody to talk
+/// to. Nothing is connected yet.
+pub fn from_config(config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
+    Ok(match config.redis_url()? {
+        Some(url) => RedisBus::new(&url, &config.redis.prefix)?,
+        None => Exchange::default().join(),
+    })
+}
+
 /// What one node tells the others about an organisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
@@ -79,28 +88,11 @@ pub trait Bus: Send + Sync {
     /// Whether it carries messages now.
     fn state(&self) -> BusState;
 
+    /// Redis, for what lives there beside the bus; none where the bus is on nothing of the kind.
+    fn redis(&self) -> Option<RedisHandle> {
+        None
+    }
+
     /// Carries messages until `stop` is cancelled, then sends what waits in its outbox, and ends. Run once.
     fn run(self: Arc<Self>, listener: Weak<dyn Listener>, stop: CancellationToken) -> BoxFuture<'static, ()>;
-}
-
-/// What connects a node to the others.
-#[derive(Clone)]
-pub struct Cluster {
-    /// Its end of the bus.
-    pub bus: Arc<dyn Bus>,
-    /// Redis, for what lives there beside the bus; none where this is the only node.
-    pub redis: Option<RedisHandle>,
-}
-
-impl Cluster {
-    /// As the settings say: on Redis, or for a node alone. Nothing is connected yet.
-    pub fn from_config(config: &Config) -> anyhow::Result<Self> {
-        Ok(match config.redis_url()? {
-            Some(url) => {
-                let bus = RedisBus::new(&url, &config.redis.prefix)?;
-                Self { redis: Some(bus.handle()), bus }
-            }
-            None => Self { bus: Exchange::default().join(), redis: None },
-        })
-    }
 }

@@ -49,7 +49,7 @@ struct Rules {
 
 impl Proxy {
     /// A proxy before this server (`host:port`), which need not be up yet.
-    pub(crate) fn to(server: impl ToString) -> Self {
+    pub(crate) fn to(server: &str) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let addr = listener.local_addr().unwrap();

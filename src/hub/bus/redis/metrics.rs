@@ -24,7 +24,6 @@ pub(super) enum Dropped {
 /// Handles of the bus's metrics; [`metric`] says what each counts.
 #[derive(Clone)]
 pub(super) struct BusMetrics {
-    up: Gauge,
     outbox: Gauge,
     pub(super) published: Counter,
     pub(super) received: Counter,
@@ -35,17 +34,12 @@ pub(super) struct BusMetrics {
 impl BusMetrics {
     pub(super) fn new() -> Self {
         Self {
-            up: gauge!(metric::BUS_UP),
             outbox: gauge!(metric::BUS_OUTBOX),
             published: counter!(metric::BUS_PUBLISHED),
             received: counter!(metric::BUS_RECEIVED),
             connects: counter!(metric::BUS_CONNECTS),
             round_trip: histogram!(metric::BUS_ROUND_TRIP),
         }
-    }
-
-    pub(super) fn is_up(&self, is_up: bool) {
-        self.up.set(if is_up { 1.0 } else { 0.0 });
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a few thousand at most")]

@@ -40,6 +40,8 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 /// The first wait, which doubles. A connection that was merely cut is back before the second.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 
+type Present = Arc<RwLock<Option<Arc<Link>>>>;
+
 /// A node's end of the bus on Redis.
 pub struct RedisBus {
     config: Config,
@@ -47,7 +49,7 @@ pub struct RedisBus {
     node: NodeId,
     outbox: Outbox,
     /// The present connections, from when a room may subscribe over them.
-    link: RwLock<Option<Arc<Link>>>,
+    link: Present,
     state: RwLock<BusState>,
     metrics: BusMetrics,
 }
@@ -55,18 +57,19 @@ pub struct RedisBus {
 /// Commands in Redis for what lives beside the bus there. Clones share the connections of the bus.
 #[derive(Clone)]
 pub struct RedisHandle {
-    bus: Arc<RedisBus>,
+    link: Present,
+    prefix: String,
 }
 
 impl RedisHandle {
     /// What to give commands to, unless the bus is down. They fail within a second, and are not repeated.
     pub fn commands(&self) -> Option<WithOptions<Client>> {
-        self.bus.link.read().as_ref().map(|link| link.commands())
+        self.link.read().as_ref().map(|link| link.commands())
     }
 
     /// A key of this cluster of hubs.
     pub fn key(&self, name: &str) -> String {
-        format!("{}:{name}", self.bus.prefix)
+        format!("{}:{name}", self.prefix)
     }
 }
 
@@ -79,15 +82,10 @@ impl RedisBus {
             prefix: prefix.to_owned(),
             node: NodeId::new(),
             outbox: Outbox::new(metrics.clone()),
-            link: RwLock::default(),
+            link: Present::default(),
             state: RwLock::new(BusState::Down),
             metrics,
         }))
-    }
-
-    /// What lives beside the bus in Redis reaches it by this.
-    pub fn handle(self: &Arc<Self>) -> RedisHandle {
-        RedisHandle { bus: Arc::clone(self) }
     }
 
     fn channel(&self, org: OrgId) -> String {
@@ -136,7 +134,6 @@ impl RedisBus {
     /// Tells who listens, unless it is so already.
     fn change(&self, listener: &Weak<dyn Listener>, state: BusState) {
         let before = std::mem::replace(&mut *self.state.write(), state);
-        self.metrics.is_up(state == BusState::Up);
         if before != state
             && let Some(listener) = listener.upgrade()
         {
@@ -180,6 +177,10 @@ impl Bus for RedisBus {
 
     fn state(&self) -> BusState {
         *self.state.read()
+    }
+
+    fn redis(&self) -> Option<RedisHandle> {
+        Some(RedisHandle { link: Arc::clone(&self.link), prefix: self.prefix.clone() })
     }
 
     fn run(self: Arc<Self>, listener: Weak<dyn Listener>, stop: CancellationToken) -> BoxFuture<'static, ()> {
