@@ -52,6 +52,12 @@ metrics! {
     counter SWEEP_READS = "roomcast_sweep_reads_total", "Reads with which sweeps asked where logs stand.";
     counter SWEEP_CATCHES = "roomcast_sweep_catches_total", "Rooms that a sweep found behind their log.";
     counter SWEEP_FAILURES = "roomcast_sweep_failures_total", "Sweeps that could not compare rooms with their logs.";
+    gauge BUS_OUTBOX = "roomcast_bus_outbox_messages", "Messages that wait to be published on the bus.";
+    counter BUS_PUBLISHED = "roomcast_bus_published_total", "Messages published on the bus.";
+    counter BUS_RECEIVED = "roomcast_bus_received_total", "Messages of other nodes received on the bus.";
+    counter BUS_DROPPED = "roomcast_bus_dropped_total", "Messages that the bus dropped, by reason.";
+    counter BUS_CONNECTS = "roomcast_bus_connects_total", "Times that the bus came up.";
+    histogram BUS_ROUND_TRIP = "roomcast_bus_round_trip_seconds", "Seconds until the bus heard a probe of its own.";
     gauge BUS_UP = "roomcast_bus_up", "Whether the bus between the nodes carries messages: 1 or 0.";
     counter DIVERGENCES = "roomcast_log_divergences_total", "Logs that were found replaced by others.";
 }
