@@ -7,10 +7,12 @@ pub(crate) mod child;
 pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod environment;
+pub(crate) mod events;
 pub(crate) mod feed;
 pub(crate) mod organisation;
 pub(crate) mod raw;
 mod socket;
+mod stream;
 pub(crate) mod tls;
 mod wait;
 
@@ -22,4 +24,5 @@ pub(crate) use database::TestDatabase;
 pub(crate) use feed::Item;
 pub(crate) use organisation::{Organisation, PASSWORD, Person};
 pub(crate) use socket::{Delivered, TestSocket};
+pub(crate) use stream::{StreamOptions, Streamed, TestStream};
 pub(crate) use wait::{at_last, eventually, within};
