@@ -16,6 +16,7 @@ use crate::auth::{Hasher, Tokens, keys};
 use crate::config::Config;
 use crate::db::{Db, MigrationState};
 use crate::hub::Hub;
+use crate::hub::bus::{self, Bus};
 use crate::idempotency::{Idempotency, SealKeys};
 use crate::limits::Limits;
 use crate::server::tls::Tls;
@@ -97,6 +98,12 @@ impl App {
     /// Opens the database, brings it up to date, and listens. Returns once requests are answered.
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Running> {
         config.validate()?;
+        let bus = bus::from_config(&config);
+        Self::start_on(config, clock, bus).await
+    }
+
+    /// The same, as a node on this bus.
+    pub async fn start_on(config: Config, clock: Clock, bus: Arc<dyn Bus>) -> anyhow::Result<Running> {
         // First: the parts keep handles to what they count.
         let metrics = telemetry::metric::install()?;
         let db = Db::open(&config.database_url()?, config.database.max_connections).await?;
@@ -117,7 +124,10 @@ impl App {
         let (background, background_stop) = (TaskTracker::new(), CancellationToken::new());
         let queue = config.limits.append_queue;
         let writer = Writer::start(db.clone(), queue, &background, background_stop.clone());
-        let hub = Hub::start(db.clone(), clock.clone(), &config, &background, background_stop.clone());
+        let hub = {
+            let (db, clock, stop) = (db.clone(), clock.clone(), background_stop.clone());
+            Hub::start(db, clock, bus, &config, &background, stop)
+        };
         let address = (config.server.host, config.server.port);
         let listener = TcpListener::bind(address)
             .await

@@ -4,6 +4,7 @@
 //! stop the start by naming the variable.
 
 mod auth;
+mod broken;
 mod database;
 pub mod environment;
 mod limits;
@@ -18,6 +19,7 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 
 pub use self::auth::{AuthConfig, Registration};
+pub use self::broken::{Broken, Protection};
 pub use self::database::DatabaseConfig;
 pub use self::limits::LimitsConfig;
 pub use self::parse::Secret;
@@ -55,6 +57,21 @@ pub struct HubConfig {
     #[arg(long, env = "SLOW_SOCKET_SECONDS", default_value = "30", value_parser = parse::seconds, global = true,
           help_heading = "Sockets")]
     pub slow_socket_seconds: Duration,
+
+    /// Protections that a test has switched off
+    #[cfg(debug_assertions)]
+    #[arg(skip = Broken::from_environment())]
+    pub broken: Broken,
+}
+
+impl HubConfig {
+    /// The protections that a test has switched off: none, outside tests.
+    pub fn broken(&self) -> Broken {
+        #[cfg(debug_assertions)]
+        return self.broken;
+        #[cfg(not(debug_assertions))]
+        Broken::default()
+    }
 }
 
 /// What the hub tells its operator.

@@ -35,9 +35,11 @@ pub(super) struct HubMetrics {
     pub(super) received: Counter,
     pub(super) replay_reads: Counter,
     pub(super) gaps: Counter,
+    pub(super) sweep_reads: Counter,
     pub(super) sweep_catches: Counter,
     pub(super) sweep_failures: Counter,
     pub(super) divergences: Counter,
+    pub(super) bus_up: Gauge,
 }
 
 impl HubMetrics {
@@ -55,9 +57,11 @@ impl HubMetrics {
             received: counter!(metric::SOCKET_RECEIVED),
             replay_reads: counter!(metric::REPLAY_READS),
             gaps: counter!(metric::GAPS),
+            sweep_reads: counter!(metric::SWEEP_READS),
             sweep_catches: counter!(metric::SWEEP_CATCHES),
             sweep_failures: counter!(metric::SWEEP_FAILURES),
             divergences: counter!(metric::DIVERGENCES),
+            bus_up: gauge!(metric::BUS_UP),
         }
     }
 

@@ -1,15 +1,16 @@
 //! The hub: follows the logs of the organisations that somebody watches, and delivers them.
 //!
 //! It owns the rooms and the sockets. What is committed on this node is handed over at once through the
-//! committed sink, which is the bus within the process; a sweep compares the logs' heads with the rooms'
-//! cursors every second, so that a hint that was lost delays delivery and changes nothing else. The hub
-//! knows no feature: what they append reaches it.
+//! committed sink, and told to the other nodes over the bus; a sweep compares the logs' heads with the rooms'
+//! cursors, so that a hint that was lost delays delivery and changes nothing else. The hub knows no feature:
+//! what they append reaches it.
 
 pub mod bus;
 mod connection;
 pub mod core;
 mod load;
 mod metrics;
+mod nodes;
 pub mod protocol;
 mod room;
 mod socket;
@@ -28,15 +29,16 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::bus::{Bus, BusState, Listener};
 use self::core::{Admitted, ConnectionKey, Denied, Join, Joined, SocketLimits, SocketsOf};
 use self::metrics::HubMetrics;
 use self::room::{Room, State};
 use crate::activity;
-use crate::config::Config;
+use crate::config::{Broken, Config};
 use crate::db::{CommitSink, Db};
 use crate::error::{Code, Error, Result};
 use crate::limits::{FrameRate, Limit};
-use crate::types::{Clock, LogEntry, OrgId, SessionId, Timestamp, UserId};
+use crate::types::{Clock, OrgId, SessionId, Timestamp, UserId};
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use socket::parse_wish;
@@ -59,6 +61,9 @@ pub struct Hub {
 struct Inner {
     db: Db,
     clock: Clock,
+    bus: Arc<dyn Bus>,
+    /// The bus is up again, or down.
+    bus_changed: Notify,
     rooms: RwLock<HashMap<OrgId, Arc<Room>>>,
     /// Bounds the reads of logs that are under way.
     reads: Semaphore,
@@ -67,15 +72,17 @@ struct Inner {
     slow_socket: Duration,
     sockets: SocketLimits,
     frame_rate: Option<FrameRate>,
+    broken: Broken,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Hub {
-    /// Starts it, and has it handed what is committed. Its tasks run on `tasks` and end when `stop` is cancelled.
+    /// Starts it, and has it handed what is committed here, and what the bus carries. Its tasks run on `tasks` and end when `stop` is cancelled.
     pub fn start(
         db: Db,
         clock: Clock,
+        bus: Arc<dyn Bus>,
         config: &Config,
         tasks: &TaskTracker,
         stop: CancellationToken,
@@ -83,6 +90,8 @@ impl Hub {
         let inner = Arc::new(Inner {
             db,
             clock,
+            bus,
+            bus_changed: Notify::new(),
             rooms: RwLock::default(),
             reads: Semaphore::new(MAX_READS),
             metrics: HubMetrics::new(),
@@ -93,12 +102,16 @@ impl Hub {
                 per_organisation: bound(config.limits.max_sockets_per_organisation),
             },
             frame_rate: FrameRate::per_minute(config.limits.frames_per_minute),
+            broken: config.hub.broken(),
             tasks: tasks.clone(),
             stop,
         });
         // The type first: a weak reference to the trait cannot be made of another weak reference.
         let sink: Arc<dyn CommitSink> = Arc::<Inner>::clone(&inner);
         inner.db.on_commit(Arc::downgrade(&sink));
+        let listener: Arc<dyn Listener> = Arc::<Inner>::clone(&inner);
+        listener.changed(inner.bus.state());
+        tasks.spawn(Arc::clone(&inner.bus).run(Arc::downgrade(&listener), inner.stop.clone()));
         tasks.spawn(sweep::run(Arc::clone(&inner)));
         Self { inner }
     }
@@ -134,6 +147,11 @@ impl Hub {
         for (number, (room, key)) in sockets.into_iter().enumerate() {
             room.core.lock().go_away(key, now + share(window, number, count));
         }
+    }
+
+    /// Whether the bus carries messages.
+    pub fn bus_state(&self) -> BusState {
+        self.inner.bus.state()
     }
 
     /// How many sockets are open.
@@ -176,21 +194,6 @@ impl From<SocketsOf> for Limit {
     }
 }
 
-impl CommitSink for Inner {
-    fn committed(&self, entries: Vec<Arc<LogEntry>>) {
-        let mut by_org: HashMap<OrgId, Vec<Arc<LogEntry>>> = HashMap::new();
-        for entry in entries {
-            by_org.entry(entry.org).or_default().push(entry);
-        }
-        for (org, entries) in by_org {
-            let room = self.rooms.read().get(&org).cloned();
-            if let Some(room) = room {
-                room.committed(self, entries);
-            }
-        }
-    }
-}
-
 impl Inner {
     /// The organisation's room, opened where there is none yet.
     fn room(self: &Arc<Self>, org: OrgId) -> Arc<Room> {
@@ -199,7 +202,7 @@ impl Inner {
         }
         let mut rooms = self.rooms.write();
         let room = rooms.entry(org).or_insert_with(|| {
-            let room = Room::new(org, self.sockets);
+            let room = Room::new(org, self.sockets, self.broken);
             let (task, hub) = (Arc::clone(&room), Arc::clone(self));
             self.tasks.spawn(async move {
                 let stop = hub.stop.clone();
@@ -314,16 +317,6 @@ impl Inner {
     fn diverged(&self, room: &Room) {
         self.metrics.divergences.increment(1);
         tracing::error!(organisation.id = %room.org, "the log was replaced by another; its sockets are closed");
-    }
-
-    /// Ends a room and takes it out of the registry if nobody is in it. Whether it has ended is decided
-    /// under the lock under which somebody joins.
-    fn retire_unused(&self, room: &Room) -> bool {
-        let ended = room.core.lock().end_if_empty();
-        if ended {
-            self.retire(room);
-        }
-        ended
     }
 
     /// Tokens of sessions that ended before this have expired. A minute is added for clocks that differ.

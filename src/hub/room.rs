@@ -7,17 +7,23 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::Inner;
+use super::bus::BusDown;
 use super::core::{self, ConnectionKey, Core, Diverged, Entry, Mark, SocketLimits, Sweep, Turn, Wake, Work};
 use super::load;
 use super::protocol::CloseCode;
 use crate::activity::{self, Head};
-use crate::types::{EpochId, LogEntry, OrgId, Seq};
+use crate::config::Broken;
+use crate::types::{LogEntry, OrgId, Seq};
 
 /// Bytes of its log that a room remembers.
 const MAX_ROOM_BYTES: usize = 1 << 20;
 
 /// How long what is missing may come by itself before it is read.
 const REORDER_WINDOW: Duration = Duration::from_millis(20);
+
+/// How long the bus may take to confirm something before the room goes on without it: the sweep finds what
+/// is missed.
+const BUS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a room stays after its last use.
 pub(super) const LINGER: Duration = Duration::from_secs(30);
@@ -51,10 +57,10 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn new(org: OrgId, sockets: SocketLimits) -> Arc<Self> {
+    pub(super) fn new(org: OrgId, sockets: SocketLimits, broken: Broken) -> Arc<Self> {
         Arc::new(Self {
             org,
-            core: Mutex::new(Core::new(MAX_ROOM_BYTES, sockets)),
+            core: Mutex::new(Core::new(MAX_ROOM_BYTES, sockets, broken)),
             state: watch::Sender::new(State::Opening),
             work: Notify::new(),
             used_at: Mutex::new(Instant::now()),
@@ -80,10 +86,6 @@ impl Room {
         let mut state = self.state.subscribe();
         // An error means that the room itself is gone.
         drop(state.wait_for(|state| matches!(state, State::Retired | State::Missing)).await);
-    }
-
-    pub(super) fn state(&self) -> State {
-        *self.state.borrow()
     }
 
     /// Takes entries that were committed.
@@ -162,23 +164,50 @@ impl Room {
 
     /// The room's task: opens it, reads what is missing or wanted, and ends when the room is unused.
     pub(super) async fn run(self: Arc<Self>, hub: Arc<Inner>) {
-        if !self.open(&hub).await {
-            hub.retire(&self);
-            return;
+        // Confirmed before the head is read, or known to be down: what is committed after that is heard of,
+        // or found by the sweep.
+        self.subscribe(&hub).await;
+        if self.open(&hub).await {
+            self.follow(&hub).await;
         }
+        // Before it leaves: whoever comes next subscribes after this, not beside it.
+        if tokio::time::timeout(BUS_TIMEOUT, hub.bus.unsubscribe(self.org)).await.is_err() {
+            tracing::warn!(organisation.id = %self.org, "the bus does not confirm the end of a subscription");
+        }
+        hub.retire(&self);
+    }
+
+    /// Begins to hear of the organisation.
+    async fn subscribe(&self, hub: &Inner) {
+        let confirmed = tokio::time::timeout(BUS_TIMEOUT, hub.bus.subscribe(self.org)).await;
+        match confirmed {
+            // The bus subscribes by itself when it is up again.
+            Ok(Ok(()) | Err(BusDown)) => {}
+            Err(_) => tracing::warn!(organisation.id = %self.org, "the bus does not confirm a subscription"),
+        }
+    }
+
+    /// Reads what is missing or wanted, until the room has ended.
+    async fn follow(&self, hub: &Inner) {
         let mut failures = 0;
-        while self.state() == State::Open {
+        loop {
             let work = self.core.lock().work();
             let done = match work {
                 None => {
-                    if self.wait(&hub).await {
-                        continue;
+                    if self.core.lock().is_ended() || !self.wait().await {
+                        return;
                     }
-                    return;
+                    continue;
                 }
-                Some(Work::FillGap(from, to)) => self.fill_gap(&hub, from, to).await,
-                Some(Work::ReadBlock(number, until)) => self.read_block(&hub, number, until).await,
-                Some(Work::RenewEpoch(old)) => self.renew_epoch(&hub, old).await,
+                Some(Work::FillGap(from, to)) => self.fill_gap(hub, from, to).await,
+                Some(Work::ReadBlock(number, until)) => self.read_block(hub, number, until).await,
+                Some(Work::RenewEpoch(old)) => {
+                    let renewed = load::renew_epoch(&hub.db, self.org, old).await;
+                    if renewed.is_ok() {
+                        return;
+                    }
+                    renewed
+                }
             };
             failures = match done {
                 Ok(()) => 0,
@@ -218,15 +247,16 @@ impl Room {
         }
     }
 
-    /// Waits for work. False when the room has been unused for [`LINGER`] and is retired.
-    async fn wait(&self, hub: &Inner) -> bool {
+    /// Waits for work. False when the room has been unused for [`LINGER`], and has ended.
+    async fn wait(&self) -> bool {
         let used_at = *self.used_at.lock();
         let idle = tokio::time::timeout_at((used_at + LINGER).into(), self.work.notified()).await.is_err();
         if !idle || *self.used_at.lock() != used_at {
             return true;
         }
         self.touch();
-        !hub.retire_unused(self)
+        // Decided under the lock under which somebody joins.
+        !self.core.lock().end_if_empty()
     }
 
     async fn fill_gap(&self, hub: &Inner, from: Seq, to: Seq) -> crate::error::Result<()> {
@@ -245,7 +275,6 @@ impl Room {
             let outrun = self.core.lock().outrun();
             if outrun {
                 tracing::warn!(organisation.id = %self.org, "a room was away for longer than its log is kept");
-                hub.retire(self);
             }
             return Ok(());
         }
@@ -257,14 +286,6 @@ impl Room {
             .into());
         }
         self.offer(hub, entries.into_iter().map(Entry::read));
-        Ok(())
-    }
-
-    /// Gives the log that was put in the place of another its own epoch, so that no position of the other
-    /// is continued from; only then may somebody come back.
-    async fn renew_epoch(&self, hub: &Inner, old: EpochId) -> crate::error::Result<()> {
-        load::renew_epoch(&hub.db, self.org, old).await?;
-        hub.retire(self);
         Ok(())
     }
 

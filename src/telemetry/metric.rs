@@ -35,6 +35,7 @@ metrics! {
     histogram COMMIT_SECONDS = "roomcast_commit_seconds", "Seconds that a batch of the group-commit writer took.";
     counter COMMITS = "roomcast_commits_total", "Batches that the group-commit writer committed.";
     counter APPEND_REJECTED = "roomcast_append_rejected_total", "Activities that the group-commit writer refused, by reason.";
+    counter TRANSACTIONS = "roomcast_database_transactions_total", "Transactions begun on the database, by mode: read or write.";
     counter UPKEEP_DELETED = "roomcast_upkeep_deleted_total", "Rows deleted because their time was over, by kind.";
     gauge SOCKETS = "roomcast_sockets", "Sockets that are open now, by transport: websocket or sse.";
     gauge ROOMS = "roomcast_rooms", "Organisations whose log this node follows now.";
@@ -48,8 +49,10 @@ metrics! {
     counter SOCKET_RECEIVED = "roomcast_socket_messages_received_total", "Messages received from sockets.";
     counter REPLAY_READS = "roomcast_replay_reads_total", "Blocks of logs that were read for those who were behind.";
     counter GAPS = "roomcast_gaps_filled_total", "Gaps in what was heard of, read from the log.";
+    counter SWEEP_READS = "roomcast_sweep_reads_total", "Reads with which sweeps asked where logs stand.";
     counter SWEEP_CATCHES = "roomcast_sweep_catches_total", "Rooms that a sweep found behind their log.";
     counter SWEEP_FAILURES = "roomcast_sweep_failures_total", "Sweeps that could not compare rooms with their logs.";
+    gauge BUS_UP = "roomcast_bus_up", "Whether the bus between the nodes carries messages: 1 or 0.";
     counter DIVERGENCES = "roomcast_log_divergences_total", "Logs that were found replaced by others.";
 }
 

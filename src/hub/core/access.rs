@@ -133,11 +133,17 @@ impl AccessView {
 
     /// Whether the bearer of a token may enter.
     pub(super) fn check(&self, user: UserId, session: SessionId) -> Result<Admitted, Denied> {
-        let user = self.users.get(&user).ok_or(Denied::UserUnknown)?;
+        let admitted = self.find(user).ok_or(Denied::UserUnknown)?;
         if self.ended.contains_key(&session) {
             return Err(Denied::SessionEnded);
         }
-        Ok(Admitted { role: user.roles.now(), name: user.name.clone(), plan: self.plan.clone() })
+        Ok(admitted)
+    }
+
+    /// A user of the organisation, as they are now.
+    pub(super) fn find(&self, user: UserId) -> Option<Admitted> {
+        let user = self.users.get(&user)?;
+        Some(Admitted { role: user.roles.now(), name: user.name.clone(), plan: self.plan.clone() })
     }
 
     /// The role under which `user` sees the entry at `seq`: what it was there, unless it is less by now.

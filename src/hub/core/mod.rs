@@ -5,11 +5,14 @@
 //! delivery, a slow reader and a resume are one path: [`Core::take`].
 
 mod access;
+mod broken;
 mod cache;
 mod connections;
 mod entry;
+mod follow;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod types;
 
 use std::collections::BTreeMap;
@@ -29,8 +32,8 @@ use cache::Cache;
 use connections::{Connection, Connections, Position};
 
 use super::protocol::CloseCode;
-use crate::activity::Head;
-use crate::types::{AccessEffect, ActivityId, Audience, EpochId, Role, Seq, SessionId, Timestamp, UserId};
+use crate::config::{Broken, Protection};
+use crate::types::{ActivityId, EpochId, Role, Seq, SessionId, Timestamp, UserId};
 
 /// Most frames that a connection takes on one turn.
 pub const TURN_FRAMES: usize = 64;
@@ -61,6 +64,7 @@ pub struct Core<W> {
     connections: Connections<W>,
     max_bytes: usize,
     sockets: SocketLimits,
+    broken: Broken,
     ended: Option<Ended>,
 }
 
@@ -101,9 +105,9 @@ struct Open {
 impl<W: Wake> Core<W> {
     /// A room that is not open yet. What is offered meanwhile is kept and merged. It remembers at most
     /// some `max_bytes` of its log, and has no more `sockets` than these.
-    pub fn new(max_bytes: usize, sockets: SocketLimits) -> Self {
+    pub fn new(max_bytes: usize, sockets: SocketLimits, broken: Broken) -> Self {
         let (pending, connections) = (BTreeMap::new(), Connections::new());
-        Self { open: None, pending, connections, max_bytes, sockets, ended: None }
+        Self { open: None, pending, connections, max_bytes, sockets, broken, ended: None }
     }
 
     /// Opens the room at the head of its log, read after the room began to be offered what is committed.
@@ -169,153 +173,6 @@ impl<W: Wake> Core<W> {
         }
     }
 
-    /// Takes committed entries, in whatever order and however often they come.
-    pub fn offer(&mut self, entries: impl IntoIterator<Item = Arc<Entry>>) -> Result<(), Diverged> {
-        for entry in entries {
-            let seq = entry.seq();
-            match &self.open {
-                Some(open) if seq == open.cursor.next() => {
-                    self.append(entry);
-                    self.drain_pending();
-                }
-                Some(open) if seq == open.cursor && open.cursor_id != Some(entry.log.id) => {
-                    let epoch = open.epoch;
-                    return Err(self.diverge(epoch));
-                }
-                Some(open) if seq <= open.cursor => {}
-                Some(_) | None => {
-                    if self.pending.len() < MAX_PENDING {
-                        self.pending.insert(seq, entry);
-                    } else if let Some(open) = &mut self.open {
-                        // It is read from the log when what is missing before it has been.
-                        open.known = open.known.max(seq);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn drain_pending(&mut self) {
-        while let Some(open) = &self.open {
-            let Some(entry) = self.pending.remove(&open.cursor.next()) else {
-                break;
-            };
-            self.append(entry);
-        }
-    }
-
-    /// Moves the cursor on by one entry: its effect on access first, at its place, then whom it is for.
-    fn append(&mut self, entry: Arc<Entry>) {
-        let Some(open) = &mut self.open else { return };
-        let seq = entry.seq();
-        if let Some(effect) = &entry.log.effect {
-            open.access.apply(seq, entry.log.created_at, effect);
-            apply_to_connections(&mut self.connections, effect);
-        }
-        let before = open.cursor;
-        open.cursor = seq;
-        open.cursor_id = Some(entry.log.id);
-        if let Some((awaited, read_at)) = open.awaited
-            && awaited <= seq
-        {
-            open.awaited = None;
-            open.confirm(read_at, &mut self.connections);
-        }
-        let access = &open.access;
-        let audience = &entry.log.audience;
-        let mut touch = |connection: &mut Connection<W>| {
-            let role = access.role_at(connection.user, seq);
-            if connection.position == Position::CaughtUp
-                && role.is_some_and(|role| audience.includes(connection.user, role))
-            {
-                connection.position = Position::Behind(before);
-                connection.waker.wake();
-            }
-        };
-        match audience {
-            Audience::Everyone => self.connections.for_each(touch),
-            Audience::Admins => {
-                for admin in self.connections.admins() {
-                    self.connections.for_user(admin, &mut touch);
-                }
-            }
-            Audience::AdminsAnd(user) => {
-                for admin in self.connections.admins() {
-                    self.connections.for_user(admin, &mut touch);
-                }
-                self.connections.for_user(*user, touch);
-            }
-            Audience::Users(users) => {
-                for user in users.iter() {
-                    self.connections.for_user(*user, &mut touch);
-                }
-            }
-        }
-        open.cache.push(entry);
-        self.wake_those_to_tell();
-    }
-
-    /// Wakes the peers that have not been told their position for [`TELL_AFTER`] entries.
-    fn wake_those_to_tell(&mut self) {
-        let Some(open) = &mut self.open else { return };
-        let cursor = open.cursor;
-        if cursor < open.next_tell {
-            return;
-        }
-        let mut earliest = cursor.plus(TELL_AFTER);
-        self.connections.for_each(|connection| {
-            let due = connection.told.plus(TELL_AFTER);
-            if due > cursor {
-                earliest = earliest.min(due);
-            } else if connection.position == Position::CaughtUp {
-                connection.position = Position::Behind(cursor);
-                connection.waker.wake();
-            }
-        });
-        open.next_tell = earliest.max(cursor.plus(TELL_SLACK));
-    }
-
-    /// Compares the log's head, read at `read_at`, with where the room stood before that.
-    pub fn sweep(&mut self, before: Mark, head: &Head, read_at: Instant) -> Result<Sweep, Diverged> {
-        let Some(open) = &mut self.open else {
-            return Ok(Sweep::Nothing);
-        };
-        let replaced = head.epoch != before.epoch
-            || open.epoch != before.epoch
-            || head.last_seq < before.seq
-            || (head.last_seq == before.seq && head.last_id != before.id);
-        if replaced {
-            let epoch = open.epoch;
-            return Err(self.diverge(epoch));
-        }
-        open.first_seq = open.first_seq.max(head.first_seq);
-        if head.last_seq <= open.cursor {
-            open.confirm(read_at, &mut self.connections);
-            return Ok(Sweep::Nothing);
-        }
-        open.known = open.known.max(head.last_seq);
-        open.awaited.get_or_insert((head.last_seq, read_at));
-        Ok(Sweep::Behind)
-    }
-
-    fn diverge(&mut self, epoch: EpochId) -> Diverged {
-        self.ended = Some(Ended::Diverged(epoch));
-        self.close_all(CloseCode::ServiceRestart);
-        Diverged
-    }
-
-    /// Ends the room because what follows its cursor was deleted before it could be read. Whoever comes back
-    /// is told from where the log is kept. False where it has ended before, for a reason that stands.
-    pub fn outrun(&mut self) -> bool {
-        if self.ended.is_some() {
-            return false;
-        }
-        self.ended = Some(Ended::Outrun);
-        self.close_all(CloseCode::ServiceRestart);
-        true
-    }
-
     /// Closes everybody who is connected.
     pub fn close_all(&mut self, code: CloseCode) {
         self.connections.close(code, |_| true);
@@ -331,61 +188,17 @@ impl<W: Wake> Core<W> {
         self.connections.go_away(key, at);
     }
 
-    /// What the room's task has to do next, if anything.
-    pub fn work(&self) -> Option<Work> {
-        match self.ended {
-            Some(Ended::Diverged(epoch)) => return Some(Work::RenewEpoch(epoch)),
-            Some(Ended::Unused | Ended::Outrun) => return None,
-            None => {}
-        }
-        // What everybody waits for, and who may enter, goes before what some replay.
-        if let Some((from, to)) = self.gap() {
-            return Some(Work::FillGap(from, to));
-        }
-        let open = self.open.as_ref()?;
-        let block = *open.wanted.keys().next()?;
-        Some(Work::ReadBlock(block, block.last().min(open.cursor)))
-    }
-
-    /// What is missing before what is known, if anything; at most a block, so that one read stays short.
-    pub fn gap(&self) -> Option<(Seq, Seq)> {
-        let open = self.open.as_ref()?;
-        let next_known = self.pending.keys().next().map(|seq| seq.previous());
-        let last_missing = next_known.unwrap_or(open.known);
-        let until = last_missing.min(open.cursor.plus(cache::BLOCK));
-        (until > open.cursor).then(|| (open.cursor.next(), until))
-    }
-
-    /// Whether what is missing may still come by itself: something after it has.
-    pub fn expects_missing(&self) -> bool {
-        !self.pending.is_empty()
-    }
-
-    /// Takes a block that was read: its kept entries, in order and without holes. Empty where retention
-    /// has removed it meanwhile; `first_seq` is then where the log begins.
-    pub fn block_read(&mut self, number: BlockNumber, entries: Vec<Arc<Entry>>, first_seq: Seq) {
-        let Some(open) = &mut self.open else { return };
-        let wanted = open.wanted.remove(&number);
-        open.first_seq = open.first_seq.max(first_seq);
-        if !entries.is_empty() {
-            open.cache.insert_block(number, entries, wanted);
-        }
-        self.connections.for_each(|connection| {
-            if let Position::Behind(seq) = connection.position
-                && BlockNumber::of(seq.next()) <= number
-            {
-                connection.waker.wake();
-            }
-        });
-    }
-
     /// Whether the bearer of a token may enter now.
     pub fn check(&self, user: UserId, session: SessionId, now: Instant) -> Result<Admitted, Denied> {
         let open = self.open.as_ref().filter(|_| self.ended.is_none()).ok_or(Denied::Stale)?;
         if is_stale(open.confirmed_at, now) {
             return Err(Denied::Stale);
         }
-        open.access.check(user, session)
+        let checked = open.access.check(user, session);
+        if self.broken.lacks(Protection::AccessView) {
+            return checked.or_else(|denied| open.access.find(user).ok_or(denied));
+        }
+        checked
     }
 
     /// Refuses one more socket than may be. Those that are being closed do not count.
@@ -462,86 +275,6 @@ impl<W: Wake> Core<W> {
         self.connections.get_mut(key).and_then(Connection::take_call)
     }
 
-    /// Up to where everything that is for this connection has been taken.
-    pub fn position(&mut self, key: ConnectionKey) -> Seq {
-        let cursor = self.open.as_ref().map_or(Seq::ZERO, |open| open.cursor);
-        let Some(connection) = self.connections.get_mut(key) else {
-            return Seq::ZERO;
-        };
-        let position = match connection.position {
-            Position::CaughtUp => cursor,
-            Position::Behind(seq) => seq,
-        };
-        connection.told = connection.told.max(position);
-        position
-    }
-
-    /// A connection's turn: what is next for it, at most [`TURN_FRAMES`] and [`TURN_BYTES`]. It is caught
-    /// up again only here, under the room's lock, when nothing remains.
-    pub fn take(&mut self, key: ConnectionKey, now: Instant) -> Turn {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return Turn::Wait;
-        };
-        if let Some(call) = connection.take_call() {
-            return Turn::Called(call);
-        }
-        let Some(open) = &mut self.open else {
-            return Turn::Wait;
-        };
-        let Position::Behind(mut position) = connection.position else {
-            return Turn::Wait;
-        };
-        if is_stale(open.confirmed_at, now) {
-            open.held_back = true;
-            return Turn::Wait;
-        }
-        let mut needs_block = false;
-        let (mut entries, mut bytes) = (Vec::new(), 0);
-        let looked_until = position.plus(i64::try_from(TURN_LOOKS).unwrap_or(i64::MAX)).min(open.cursor);
-        while position < looked_until {
-            let seq = position.next();
-            if seq < open.first_seq {
-                if entries.is_empty() {
-                    connection.position = Position::Behind(open.first_seq.previous());
-                    return Turn::Gap(ResumeGap { reason: GapReason::Expired, next_seq: open.first_seq });
-                }
-                break;
-            }
-            let Some(entry) = open.cache.get(seq) else {
-                let wanted = open.wanted.entry(BlockNumber::of(seq)).or_insert(seq);
-                *wanted = seq.min(*wanted);
-                needs_block = true;
-                break;
-            };
-            let role = open.access.role_at(connection.user, seq);
-            if role.is_some_and(|role| entry.log.audience.includes(connection.user, role)) {
-                let length = entry.log.json.len();
-                if entries.len() == TURN_FRAMES || (bytes > 0 && bytes + length > TURN_BYTES) {
-                    break;
-                }
-                bytes += length;
-                entries.push(Arc::clone(entry));
-                connection.told = seq;
-            }
-            position = seq;
-        }
-        connection.position =
-            if position < open.cursor { Position::Behind(position) } else { Position::CaughtUp };
-        let due = position.since(connection.told) >= TELL_AFTER;
-        let told = due.then_some(position);
-        if let Some(told) = told {
-            connection.told = told;
-        }
-        if entries.is_empty() && told.is_none() {
-            // It stopped after many entries that were for others: its next turn goes on from there.
-            if connection.position != Position::CaughtUp && !needs_block {
-                connection.waker.wake();
-            }
-            return Turn::Wait;
-        }
-        Turn::Send { entries, told }
-    }
-
     /// Forgets sessions that ended before `moment`: no token of theirs is alive.
     pub fn forget_ended_before(&mut self, moment: Timestamp) {
         if let Some(open) = &mut self.open {
@@ -550,36 +283,6 @@ impl<W: Wake> Core<W> {
     }
 }
 
-impl Open {
-    /// Notes that at `read_at` the cursor was the head, and lets go whom it held back.
-    fn confirm<W: Wake>(&mut self, read_at: Instant, connections: &mut Connections<W>) {
-        self.confirmed_at = self.confirmed_at.max(read_at);
-        if std::mem::take(&mut self.held_back) {
-            connections.for_each(|connection| {
-                if connection.position != Position::CaughtUp {
-                    connection.waker.wake();
-                }
-            });
-        }
-    }
-}
-
 fn is_stale(confirmed_at: Instant, now: Instant) -> bool {
     now.saturating_duration_since(confirmed_at) > STALE_AFTER
-}
-
-/// Closes whom an effect ends, and re-indexes whom it moves.
-fn apply_to_connections<W: Wake>(connections: &mut Connections<W>, effect: &AccessEffect) {
-    match effect {
-        AccessEffect::UserRemoved { user } => {
-            connections.close(CloseCode::Removed, |connection| connection.user == *user);
-        }
-        AccessEffect::SessionEnded { session } => {
-            connections.close(CloseCode::Unauthorized, |connection| connection.session == *session);
-        }
-        AccessEffect::RoleChanged { user, role } => connections.set_role(*user, *role),
-        AccessEffect::UserJoined { .. }
-        | AccessEffect::UserRenamed { .. }
-        | AccessEffect::PlanChanged { .. } => {}
-    }
 }

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use roomcast::activity::{Activity, Origin};
 use roomcast::app::{App, Running};
 use roomcast::config::Config;
+use roomcast::hub::bus::{Bus, Exchange};
 use roomcast::types::{Actor, Clock, LogEntry, Seq};
 use tempfile::TempDir;
 
@@ -69,9 +70,22 @@ impl TestApp {
         ground.start().await
     }
 
-    /// Another server on the same ground. PostgreSQL only: a SQLite folder takes one.
+    /// Another server on the same ground, without a bus to the first. PostgreSQL only: a SQLite folder takes
+    /// one.
     pub(crate) async fn another_node(&self) -> Self {
         self.ground.start().await
+    }
+
+    /// So many servers on the same ground, on one bus within the process. PostgreSQL only.
+    pub(crate) async fn nodes(count: usize, change: impl FnOnce(&mut Config)) -> Vec<Self> {
+        let mut ground = Ground::create().await;
+        change(&mut ground.config);
+        let exchange = Exchange::default();
+        let mut nodes = Vec::new();
+        for _ in 0..count {
+            nodes.push(ground.start_on(exchange.join()).await);
+        }
+        nodes
     }
 
     /// Stops it and fails unless everything that it runs has ended.
@@ -152,7 +166,15 @@ impl Ground {
 
     /// Starts a server on it.
     pub(crate) async fn start(&self) -> TestApp {
-        let running = App::start(self.config.clone(), self.clock.clone()).await.unwrap();
+        self.started(App::start(self.config.clone(), self.clock.clone()).await.unwrap())
+    }
+
+    /// Starts a server on it, as a node on this bus.
+    pub(crate) async fn start_on(&self, bus: Arc<dyn Bus>) -> TestApp {
+        self.started(App::start_on(self.config.clone(), self.clock.clone(), bus).await.unwrap())
+    }
+
+    fn started(&self, running: Running) -> TestApp {
         TestApp {
             app: running.app.clone(),
             client: Client::of(running.url()),

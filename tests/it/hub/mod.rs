@@ -7,7 +7,6 @@ mod crowd;
 mod frames;
 mod handshake;
 mod live;
-mod nodes;
 mod protocol;
 mod resume;
 mod roles;
@@ -21,7 +20,7 @@ use roomcast::types::{Audience, Message};
 
 use crate::harness::Delivered;
 
-fn texts(delivered: &[Delivered]) -> Vec<&str> {
+pub(crate) fn texts(delivered: &[Delivered]) -> Vec<&str> {
     delivered.iter().map(|one| one.text.as_str()).collect()
 }
 

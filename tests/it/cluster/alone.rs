@@ -2,9 +2,9 @@
 
 use roomcast_client::CloseCode;
 
-use super::texts;
 use crate::harness::environment::{not_run, on_postgres};
 use crate::harness::{TestApp, eventually};
+use crate::hub::texts;
 
 /// Two nodes, where the database takes two.
 async fn pair() -> Option<(TestApp, TestApp)> {

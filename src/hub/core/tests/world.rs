@@ -1,94 +1,49 @@
-//! The room against a model, over arbitrary interleavings of commits, hints that are lost, repeated and
-//! reordered, sweeps, joins, leaves, slow turns, retention and evictions.
+//! The world of the model: a log, what is said of it, and the peers of a room that follows it.
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
 
-use proptest::prelude::*;
-
-use super::*;
-use crate::types::{LogEntry, OrgId};
-
-type Flag = Rc<Cell<bool>>;
-
-impl Wake for Flag {
-    fn wake(&self) {
-        self.set(true);
-    }
-}
-
-const USERS: usize = 4;
-const SESSIONS: usize = 2;
-
-#[derive(Debug, Clone)]
-enum Step {
-    Commit(usize),
-    ChangeRole(usize),
-    Remove(usize),
-    EndSession(usize, usize),
-    Deliver(usize),
-    Lose(usize),
-    Work,
-    SweepBegin,
-    SweepEnd,
-    Join { user: usize, session: usize, after: Option<u8> },
-    Leave(usize),
-    Turn(usize),
-    Retain(u8),
-    Forget,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let user = 0..USERS;
-    prop_oneof![
-        8 => (0usize..8).prop_map(Step::Commit),
-        1 => (1..USERS).prop_map(Step::ChangeRole),
-        1 => (1..USERS).prop_map(Step::Remove),
-        1 => (user.clone(), 0..SESSIONS).prop_map(|(user, session)| Step::EndSession(user, session)),
-        6 => any::<usize>().prop_map(Step::Deliver),
-        2 => any::<usize>().prop_map(Step::Lose),
-        3 => Just(Step::Work),
-        1 => Just(Step::SweepBegin),
-        1 => Just(Step::SweepEnd),
-        2 => (user, 0..SESSIONS, any::<Option<u8>>())
-            .prop_map(|(user, session, after)| Step::Join { user, session, after }),
-        1 => any::<usize>().prop_map(Step::Leave),
-        6 => any::<usize>().prop_map(Step::Turn),
-        1 => any::<u8>().prop_map(Step::Retain),
-        1 => Just(Step::Forget),
-    ]
-}
+use super::{Flag, SESSIONS, Step, USERS};
+use crate::activity::Head;
+use crate::config::Broken;
+use crate::hub::core::*;
+use crate::hub::protocol::CloseCode;
+use crate::types::{
+    AccessEffect, ActivityId, Audience, EpochId, LogEntry, OrgId, Role, Seq, SessionId, Timestamp, UserId,
+};
 
 /// A connection as the model sees it.
-struct Peer {
-    key: ConnectionKey,
-    user: UserId,
-    session: SessionId,
+pub(super) struct Peer {
+    pub(super) key: ConnectionKey,
+    pub(super) user: UserId,
+    pub(super) session: SessionId,
     /// Up to here it has taken what was for it.
-    position: Seq,
-    flag: Flag,
-    closed: Option<CloseCode>,
+    pub(super) position: Seq,
+    pub(super) flag: Flag,
+    pub(super) closed: Option<CloseCode>,
 }
 
-struct World {
-    core: Core<Flag>,
-    org: OrgId,
-    epoch: EpochId,
-    users: Vec<UserId>,
-    sessions: Vec<Vec<SessionId>>,
-    log: Vec<Arc<LogEntry>>,
-    first_seq: Seq,
-    hints: Vec<Arc<LogEntry>>,
-    peers: Vec<Peer>,
-    sweep: Option<(Mark, Head)>,
-    now: Instant,
+pub(super) struct World {
+    pub(super) core: Core<Flag>,
+    pub(super) org: OrgId,
+    pub(super) epoch: EpochId,
+    pub(super) users: Vec<UserId>,
+    pub(super) sessions: Vec<Vec<SessionId>>,
+    pub(super) log: Vec<Arc<LogEntry>>,
+    pub(super) first_seq: Seq,
+    pub(super) hints: Vec<Arc<LogEntry>>,
+    pub(super) peers: Vec<Peer>,
+    pub(super) sweep: Option<(Mark, Head)>,
+    pub(super) now: Instant,
 }
 
 impl World {
-    fn new(history: usize) -> Self {
+    pub(super) fn new(history: usize) -> Self {
         let mut world = Self {
             // So little that blocks and ring are evicted all the time.
-            core: Core::new(4096, SocketLimits::default()),
+            core: Core::new(4096, SocketLimits::default(), Broken::default()),
             org: OrgId::new(),
             epoch: EpochId::new(),
             users: (0..USERS).map(|_| UserId::new()).collect(),
@@ -115,7 +70,7 @@ impl World {
         world
     }
 
-    fn audience(&self, kind: usize) -> Audience {
+    pub(super) fn audience(&self, kind: usize) -> Audience {
         match kind % 8 {
             0..=2 => Audience::Everyone,
             3 | 4 => Audience::Admins,
@@ -125,7 +80,7 @@ impl World {
         }
     }
 
-    fn commit(&mut self, audience: Audience, effect: Option<AccessEffect>) {
+    pub(super) fn commit(&mut self, audience: Audience, effect: Option<AccessEffect>) {
         let seq = self.head_seq().next();
         let entry = Arc::new(LogEntry {
             org: self.org,
@@ -141,11 +96,11 @@ impl World {
         self.hints.push(entry);
     }
 
-    fn head_seq(&self) -> Seq {
+    pub(super) fn head_seq(&self) -> Seq {
         self.log.last().map_or(Seq::ZERO, |entry| entry.seq)
     }
 
-    fn head(&self) -> Head {
+    pub(super) fn head(&self) -> Head {
         Head {
             org_id: self.org,
             epoch: self.epoch,
@@ -157,7 +112,7 @@ impl World {
     }
 
     /// What a store holds about access now, folded from the log without the code under test.
-    fn access(&self) -> AccessSnapshot {
+    pub(super) fn access(&self) -> AccessSnapshot {
         let plan = "FREE".to_owned().try_into().unwrap();
         let (users, role_changes, ended_sessions) = (Vec::new(), Vec::new(), Vec::new());
         let mut snapshot = AccessSnapshot { plan, users, role_changes, ended_sessions };
@@ -170,7 +125,7 @@ impl World {
     }
 
     /// A user's role right after `seq`; `None` where they are not in the organisation there.
-    fn role(&self, user: UserId, seq: Seq) -> Option<Role> {
+    pub(super) fn role(&self, user: UserId, seq: Seq) -> Option<Role> {
         let mut role = None;
         for entry in self.log.iter().take_while(|entry| entry.seq <= seq) {
             match &entry.effect {
@@ -187,17 +142,17 @@ impl World {
         role
     }
 
-    fn session_ended(&self, session: SessionId, until: Seq) -> bool {
+    pub(super) fn session_ended(&self, session: SessionId, until: Seq) -> bool {
         let ends = |entry: &&Arc<LogEntry>| entry.effect == Some(AccessEffect::SessionEnded { session });
         self.log.iter().take_while(|entry| entry.seq <= until).any(|entry| ends(&entry))
     }
 
-    fn cursor(&self) -> Seq {
+    pub(super) fn cursor(&self) -> Seq {
         self.core.mark().expect("the room is open").seq
     }
 
     /// What is for `user` in (`from`, `to`], given what the room knows at `cursor`.
-    fn expected(&self, user: UserId, from: Seq, to: Seq) -> Vec<Seq> {
+    pub(super) fn expected(&self, user: UserId, from: Seq, to: Seq) -> Vec<Seq> {
         let now = self.role(user, self.cursor());
         let within = self.log.iter().filter(|entry| entry.seq > from && entry.seq <= to);
         let visible = within.filter(|entry| {
@@ -209,12 +164,12 @@ impl World {
         visible.map(|entry| entry.seq).collect()
     }
 
-    fn read(&self, from: Seq, to: Seq) -> Vec<Arc<Entry>> {
+    pub(super) fn read(&self, from: Seq, to: Seq) -> Vec<Arc<Entry>> {
         let kept = self.log.iter().filter(|e| e.seq >= from.max(self.first_seq) && e.seq <= to);
         kept.map(|entry| Entry::read((**entry).clone())).collect()
     }
 
-    fn work(&mut self) -> bool {
+    pub(super) fn work(&mut self) -> bool {
         match self.core.work() {
             None => return false,
             Some(Work::RenewEpoch(_)) => panic!("the log was not replaced"),
@@ -237,7 +192,7 @@ impl World {
         true
     }
 
-    fn turn(&mut self, index: usize) {
+    pub(super) fn turn(&mut self, index: usize) {
         let cursor = self.cursor();
         let peer = &self.peers[index];
         let (key, user, from) = (peer.key, peer.user, peer.position);
@@ -276,7 +231,7 @@ impl World {
         self.peers[index].position = position;
     }
 
-    fn join(&mut self, user: usize, session: usize, after: Option<u8>) {
+    pub(super) fn join(&mut self, user: usize, session: usize, after: Option<u8>) {
         let (user, session) = (self.users[user], self.sessions[user][session]);
         let after = after.and_then(|after| Seq::new(i64::from(after) % (self.head_seq().get() + 2)));
         let join = Join { user, session, after, epoch: None };
@@ -304,7 +259,7 @@ impl World {
         }
     }
 
-    fn apply(&mut self, step: &Step) {
+    pub(super) fn apply(&mut self, step: &Step) {
         match *step {
             Step::Commit(kind) => {
                 let audience = self.audience(kind);
@@ -357,14 +312,14 @@ impl World {
         }
     }
 
-    fn sweep_end(&mut self) {
+    pub(super) fn sweep_end(&mut self) {
         if let Some((mark, head)) = self.sweep.take() {
             self.core.sweep(mark, &head, self.now).expect("the log was not replaced");
         }
     }
 
     /// Lets everything settle with all hints lost: a sweep finds what is missing, and everybody takes.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         self.sweep = self.core.mark().map(|mark| (mark, self.head()));
         self.sweep_end();
         for _ in 0..10_000 {
@@ -383,7 +338,7 @@ impl World {
     }
 
     /// At rest: the room is at the head, and everybody has all or is closed for a reason.
-    fn check_rest(&mut self) {
+    pub(super) fn check_rest(&mut self) {
         let head = self.head_seq();
         assert_eq!(self.cursor(), head);
         for index in 0..self.peers.len() {
@@ -399,224 +354,4 @@ impl World {
             }
         }
     }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
-
-    #[test]
-    fn everybody_gets_what_is_for_them_once_in_order(
-        history in 0usize..700, steps in prop::collection::vec(step(), 1..160),
-    ) {
-        let mut world = World::new(history);
-        for step in steps {
-            world.apply(&step);
-        }
-        world.settle();
-        world.check_rest();
-    }
-}
-
-fn live(world: &World, index: usize) -> Arc<Entry> {
-    Entry::live(Arc::clone(&world.log[index]), world.now)
-}
-
-#[test]
-fn nobody_is_woken_for_what_is_not_for_them() {
-    let mut world = World::new(0);
-    world.join(0, 0, None);
-    world.join(1, 0, None);
-    world.settle();
-    world.commit(Audience::Admins, None);
-    let entry = live(&world, world.log.len() - 1);
-    world.core.offer([entry]).unwrap();
-    assert!(world.peers[0].flag.get(), "the admin");
-    assert!(!world.peers[1].flag.get(), "the member");
-}
-
-#[test]
-fn a_peer_is_told_its_position_after_many_entries_for_others() {
-    let mut world = World::new(0);
-    world.join(1, 0, None);
-    world.settle();
-    let start = world.cursor();
-    let mut told = None;
-    for _ in 0..TELL_AFTER + TELL_SLACK {
-        world.commit(Audience::Admins, None);
-        let entry = live(&world, world.log.len() - 1);
-        world.core.offer([entry]).unwrap();
-        if world.peers[0].flag.replace(false) {
-            match world.core.take(world.peers[0].key, world.now) {
-                Turn::Send { entries, told: Some(seq) } if entries.is_empty() => told = Some(seq),
-                other => panic!("expected a position, got {other:?}"),
-            }
-        }
-    }
-    let told = told.expect("the peer is told");
-    assert!((TELL_AFTER..=TELL_AFTER + TELL_SLACK).contains(&told.since(start)));
-}
-
-#[test]
-fn a_stale_room_refuses_and_holds_its_frames_back_until_it_is_confirmed() {
-    let mut world = World::new(0);
-    world.join(1, 0, None);
-    world.settle();
-    world.commit(Audience::Everyone, None);
-    let entry = live(&world, world.log.len() - 1);
-    world.core.offer([entry]).unwrap();
-    world.now += STALE_AFTER + Duration::from_millis(1);
-    let (user, session) = (world.users[1], world.sessions[1][0]);
-    assert_eq!(world.core.check(user, session, world.now), Err(Denied::Stale));
-    world.peers[0].flag.set(false);
-    assert!(matches!(world.core.take(world.peers[0].key, world.now), Turn::Wait));
-    assert!(!world.peers[0].flag.get());
-    world.settle();
-    assert!(world.core.check(user, session, world.now).is_ok());
-    world.check_rest();
-}
-
-#[test]
-fn who_is_sent_away_is_told_once_and_still_closed_for_cause() {
-    let mut world = World::new(3);
-    world.join(1, 0, None);
-    let (key, at) = (world.peers[0].key, world.now + Duration::from_secs(8));
-    world.peers[0].flag.set(false);
-    world.core.go_away(key, at);
-    assert!(world.peers[0].flag.get(), "it is woken");
-    assert!(matches!(world.core.take(key, world.now), Turn::Called(Call::GoAway(moment)) if moment == at));
-    assert!(matches!(world.core.take(key, world.now), Turn::Wait));
-    world.core.close_all(CloseCode::Removed);
-    world.core.go_away(key, at);
-    for _ in 0..2 {
-        assert_eq!(world.core.take_call(key), Some(Call::Close(CloseCode::Removed)), "the cause stands");
-    }
-}
-
-#[test]
-fn a_log_that_was_replaced_closes_everybody() {
-    let replaced = |change: fn(&mut Head)| {
-        let mut world = World::new(3);
-        world.join(1, 0, None);
-        let before = world.core.mark().unwrap();
-        let mut head = world.head();
-        change(&mut head);
-        assert!(world.core.sweep(before, &head, world.now).is_err());
-        assert!(matches!(
-            world.core.take(world.peers[0].key, world.now),
-            Turn::Called(Call::Close(CloseCode::ServiceRestart))
-        ));
-    };
-    replaced(|head| head.epoch = EpochId::new());
-    replaced(|head| head.last_seq = head.last_seq.previous());
-    replaced(|head| head.last_id = Some(ActivityId::new()));
-}
-
-#[test]
-fn a_commit_between_mark_and_head_is_not_taken_for_another_log() {
-    let mut world = World::new(3);
-    let before = world.core.mark().unwrap();
-    let head = world.head();
-    world.commit(Audience::Everyone, None);
-    let entry = live(&world, world.log.len() - 1);
-    world.core.offer([entry]).unwrap();
-    assert_eq!(world.core.sweep(before, &head, world.now), Ok(Sweep::Nothing));
-}
-
-#[test]
-fn roles_count_at_their_place_and_a_demotion_at_once() {
-    let mut world = World::new(0);
-    let user = world.users[1];
-    world.commit(Audience::Admins, None);
-    world.commit(Audience::Everyone, Some(AccessEffect::RoleChanged { user, role: Role::Admin }));
-    world.commit(Audience::Admins, None);
-    let promoted = world.head_seq();
-    world.settle();
-    world.join(1, 0, Some(0));
-    world.settle();
-    let seen = world.expected(user, Seq::ZERO, promoted);
-    assert!(!seen.contains(&promoted.previous().previous()) && seen.contains(&promoted));
-    world.commit(Audience::Everyone, Some(AccessEffect::RoleChanged { user, role: Role::Member }));
-    world.settle();
-    assert!(!world.expected(user, Seq::ZERO, promoted).contains(&promoted));
-}
-
-#[test]
-fn nobody_joins_a_room_that_has_ended() {
-    let mut world = World::new(0);
-    world.join(1, 0, None);
-    assert!(!world.core.end_if_empty(), "somebody is in it");
-    let peer = world.peers.remove(0);
-    world.core.leave(peer.key);
-    assert!(world.core.end_if_empty());
-    let join = Join { user: peer.user, session: peer.session, after: None, epoch: None };
-    assert_eq!(world.core.join(&join, peer.flag, world.now), Err(Denied::Stale));
-    assert!(world.core.is_ended() && world.core.work().is_none());
-}
-
-#[test]
-fn a_gap_is_filled_before_a_replay_goes_on() {
-    let mut world = World::new(2000);
-    world.join(1, 0, Some(0));
-    world.turn(0);
-    assert!(matches!(world.core.work(), Some(Work::ReadBlock(..))));
-    let user = world.users[1];
-    world.commit(Audience::Everyone, Some(AccessEffect::UserRemoved { user }));
-    world.sweep = world.core.mark().map(|mark| (mark, world.head()));
-    world.sweep_end();
-    assert!(world.work());
-    assert_eq!(world.cursor(), world.head_seq(), "the removal is known after one read");
-    world.turn(0);
-    assert_eq!(world.peers[0].closed, Some(CloseCode::Removed));
-}
-
-#[test]
-fn a_large_block_is_kept_in_part_and_read_again() {
-    let mut world = World::new(300);
-    world.join(1, 0, Some(0));
-    world.settle();
-    world.check_rest();
-    assert!(world.core.cached_bytes() <= 4096);
-}
-
-#[test]
-fn a_replaced_log_is_given_another_epoch_before_anybody_comes_back() {
-    let mut world = World::new(3);
-    let before = world.core.mark().unwrap();
-    let mut head = world.head();
-    head.last_id = Some(ActivityId::new());
-    assert!(world.core.sweep(before, &head, world.now).is_err());
-    assert_eq!(world.core.work(), Some(Work::RenewEpoch(world.epoch)));
-    let (user, session) = (world.users[1], world.sessions[1][0]);
-    assert_eq!(world.core.check(user, session, world.now), Err(Denied::Stale));
-    // What a read of it then finds deleted changes nothing about that.
-    assert!(!world.core.outrun());
-    assert_eq!(world.core.work(), Some(Work::RenewEpoch(world.epoch)));
-}
-
-#[test]
-fn sockets_that_are_being_closed_take_no_place() {
-    let mut world = World::new(0);
-    world.core.sockets = SocketLimits { per_user: Some(2), per_organisation: Some(3) };
-    let (ana, bo, cy) = (world.users[1], world.users[2], world.users[3]);
-    let (sessions, now) = (world.sessions.clone(), world.now);
-    let join = |world: &mut World, user: UserId, session: SessionId| {
-        let join = Join { user, session, after: None, epoch: None };
-        world.core.join(&join, Flag::default(), now).map(|joined| joined.key)
-    };
-    let first = join(&mut world, ana, sessions[1][0]).unwrap();
-    join(&mut world, ana, sessions[1][1]).unwrap();
-    let too_many = |sockets| Err(Denied::TooManySockets(sockets));
-    assert_eq!(join(&mut world, ana, sessions[1][1]), too_many(SocketsOf::User));
-    join(&mut world, bo, sessions[2][0]).unwrap();
-    assert_eq!(join(&mut world, cy, sessions[3][0]), too_many(SocketsOf::Organisation));
-
-    let effect = AccessEffect::SessionEnded { session: sessions[1][0] };
-    world.commit(Audience::Everyone, Some(effect));
-    world.settle();
-    assert_eq!(world.core.take_call(first), Some(Call::Close(CloseCode::Unauthorized)));
-    join(&mut world, ana, sessions[1][1]).unwrap();
-    assert_eq!(join(&mut world, cy, sessions[3][0]), too_many(SocketsOf::Organisation));
-    // That it has closed frees no second place.
-    world.core.leave(first);
-    assert_eq!(join(&mut world, cy, sessions[3][0]), too_many(SocketsOf::Organisation));
 }
