@@ -23,7 +23,8 @@ fn api() -> OpenApiRouter<App> {
         .merge(users::routes())
         .merge(invites::routes())
         .merge(activity::routes())
-        .merge(hub::api_routes())
+        .merge(hub::presence_routes())
+        .merge(hub::stream_routes())
 }
 
 /// The OpenAPI document.

@@ -15,6 +15,8 @@ mod presence;
 pub mod protocol;
 mod room;
 mod socket;
+pub(crate) mod sse;
+mod stream;
 mod sweep;
 pub(crate) mod ws;
 
@@ -40,14 +42,11 @@ use crate::error::{Code, Error, Result};
 use crate::limits::{FrameRate, Limit};
 use crate::types::{Clock, OrgId, SessionId, Timestamp, UserId};
 
+pub(crate) use presence::routes as presence_routes;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use socket::parse_wish;
 pub use socket::routes;
-
-/// The hub's routes that are part of the API.
-pub(crate) fn api_routes() -> utoipa_axum::router::OpenApiRouter<crate::app::App> {
-    presence::routes()
-}
+pub(crate) use stream::routes as stream_routes;
 
 /// Replays share this many connections to the database: fewer than SQLite has readers, so that requests
 /// always find one.
@@ -92,7 +91,7 @@ impl Hub {
         tasks: &TaskTracker,
         stop: CancellationToken,
     ) -> Self {
-        let leases = Arc::clone(&bus).leases();
+        let leases = LeaseKeeper::new(bus.redis(), config.hub.presence.clone());
         let inner = Arc::new(Inner {
             db,
             clock,
@@ -109,7 +108,7 @@ impl Hub {
             },
             frame_rate: FrameRate::per_minute(config.limits.frames_per_minute),
             broken: config.hub.broken(),
-            leases: LeaseKeeper::new(leases, config.hub.presence.clone()),
+            leases,
             tasks: tasks.clone(),
             stop,
         });
@@ -136,15 +135,7 @@ impl Hub {
         let checked = self.inner.with_room(org, |room| room.core.lock().check(user, session, Instant::now()));
         match checked.await {
             Ok(admitted) => Ok(admitted),
-            Err(Denied::UserUnknown | Denied::SessionEnded) => Err(Error::refused(
-                Code::SessionEnded,
-                "The session has ended, or its user was removed. Sign in again.",
-            )),
-            // That there are many sockets keeps nobody from asking for something else.
-            Err(Denied::Stale | Denied::TooManySockets(_)) => Err(Error::refused(
-                Code::AccessUnknown,
-                "This node cannot tell now who may enter. Try again shortly.",
-            )),
+            Err(denied) => Err(refusal(denied)),
         }
     }
 
@@ -179,6 +170,20 @@ impl Hub {
     /// How many sockets are open.
     pub fn sockets(&self) -> usize {
         self.inner.rooms.read().values().map(|room| room.core.lock().len()).sum()
+    }
+}
+
+/// What a request is told whose sender may not enter.
+fn refusal(denied: Denied) -> Error {
+    match denied {
+        Denied::UserUnknown | Denied::SessionEnded => Error::refused(
+            Code::SessionEnded,
+            "The session has ended, or its user was removed. Sign in again.",
+        ),
+        // That there are many sockets keeps nobody from asking for something else.
+        Denied::Stale | Denied::TooManySockets(_) => {
+            Error::refused(Code::AccessUnknown, "This node cannot tell now who may enter. Try again shortly.")
+        }
     }
 }
 

@@ -15,18 +15,34 @@ use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 
 use super::ceiling::Open;
+use super::line::Line;
 
-/// A TCP stream whose peer has to take what is written: a write that makes no progress for `limit` fails.
+/// A TCP stream whose peer has to take what is written: a write that makes no progress for `limit` fails, as
+/// long as nobody has taken the line over.
 pub(super) struct Timed {
     io: TcpStream,
-    limit: Duration,
+    line: Line,
+    limit: Option<Duration>,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timed {
-    pub(super) fn new(io: TcpStream, limit: Duration) -> Self {
-        Self { io, limit, stalled: None }
+    pub(super) fn new(io: TcpStream, line: Line, limit: Duration) -> Self {
+        Self { io, line, limit: Some(limit), stalled: None }
+    }
+
+    /// Leaves the peer to whoever has taken the line over.
+    fn heed_line(&mut self) {
+        if self.limit.is_some()
+            && let Some(silence) = self.line.taken_over()
+        {
+            (self.limit, self.stalled) = (None, None);
+            #[cfg(target_os = "linux")]
+            if let Err(error) = socket2::SockRef::from(&self.io).set_tcp_user_timeout(Some(silence)) {
+                tracing::debug!(%error, "a peer that vanishes will be noticed late");
+            }
+        }
     }
 
     fn bound<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -34,7 +50,9 @@ impl Timed {
             self.stalled = None;
             return polled;
         }
-        let limit = self.limit;
+        let Some(limit) = self.limit else {
+            return Poll::Pending;
+        };
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         stalled.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
@@ -52,6 +70,7 @@ impl AsyncRead for Timed {
 
 impl AsyncWrite for Timed {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.heed_line();
         let polled = Pin::new(&mut self.io).poll_write(cx, buf);
         self.bound(cx, polled)
     }
@@ -61,6 +80,7 @@ impl AsyncWrite for Timed {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.heed_line();
         let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
         self.bound(cx, polled)
     }

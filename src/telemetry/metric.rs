@@ -35,12 +35,13 @@ metrics! {
     histogram COMMIT_SECONDS = "roomcast_commit_seconds", "Seconds that a batch of the group-commit writer took.";
     counter COMMITS = "roomcast_commits_total", "Batches that the group-commit writer committed.";
     counter APPEND_REJECTED = "roomcast_append_rejected_total", "Activities that the group-commit writer refused, by reason.";
+    counter TRANSACTIONS = "roomcast_database_transactions_total", "Transactions begun on the database, by mode: read or write.";
     counter UPKEEP_DELETED = "roomcast_upkeep_deleted_total", "Rows deleted because their time was over, by kind.";
-    gauge SOCKETS = "roomcast_sockets", "Sockets that are open now.";
+    gauge SOCKETS = "roomcast_sockets", "Sockets that are open now, by transport: websocket or sse.";
     gauge ROOMS = "roomcast_rooms", "Organisations whose log this node follows now.";
     gauge CACHED_BYTES = "roomcast_cached_bytes", "Bytes of logs that rooms remember.";
-    counter SOCKETS_ACCEPTED = "roomcast_sockets_accepted_total", "Sockets that were welcomed.";
-    counter SOCKETS_CLOSED = "roomcast_sockets_closed_total", "Sockets that this node closed or refused, by close code.";
+    counter SOCKETS_ACCEPTED = "roomcast_sockets_accepted_total", "Sockets that were welcomed, by transport.";
+    counter SOCKETS_CLOSED = "roomcast_sockets_closed_total", "Sockets of any transport that this node closed or refused, by close code.";
     counter DELIVERIES = "roomcast_deliveries_total", "Activities written to sockets, by source: memory or log.";
     histogram DELIVERY_SECONDS = "roomcast_delivery_seconds", "Seconds from learning of a commit to having written it to a socket.";
     counter SOCKET_WRITES = "roomcast_socket_writes_total", "Write calls on sockets.";
@@ -48,8 +49,15 @@ metrics! {
     counter SOCKET_RECEIVED = "roomcast_socket_messages_received_total", "Messages received from sockets.";
     counter REPLAY_READS = "roomcast_replay_reads_total", "Blocks of logs that were read for those who were behind.";
     counter GAPS = "roomcast_gaps_filled_total", "Gaps in what was heard of, read from the log.";
+    counter SWEEP_READS = "roomcast_sweep_reads_total", "Reads with which sweeps asked where logs stand.";
     counter SWEEP_CATCHES = "roomcast_sweep_catches_total", "Rooms that a sweep found behind their log.";
     counter SWEEP_FAILURES = "roomcast_sweep_failures_total", "Sweeps that could not compare rooms with their logs.";
+    gauge BUS_OUTBOX = "roomcast_bus_outbox_messages", "Messages that wait to be published on the bus.";
+    counter BUS_PUBLISHED = "roomcast_bus_published_total", "Messages published on the bus.";
+    counter BUS_RECEIVED = "roomcast_bus_received_total", "Messages of other nodes received on the bus.";
+    counter BUS_DROPPED = "roomcast_bus_dropped_total", "Messages that the bus dropped, by reason.";
+    counter BUS_CONNECTS = "roomcast_bus_connects_total", "Times that the bus came up.";
+    histogram BUS_ROUND_TRIP = "roomcast_bus_round_trip_seconds", "Seconds until the bus heard a probe of its own.";
     gauge BUS_UP = "roomcast_bus_up", "Whether the bus between the nodes carries messages: 1 or 0.";
     counter DIVERGENCES = "roomcast_log_divergences_total", "Logs that were found replaced by others.";
 }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test does not expect should fail it, wherever it happens")]
 
 mod activity;
+mod bus;
 mod cluster;
 mod crashes;
 mod db;
@@ -20,5 +21,6 @@ mod limits;
 mod operator;
 mod races;
 mod routes;
+mod scale;
 mod secrets;
 mod story;

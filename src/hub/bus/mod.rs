@@ -3,23 +3,30 @@
 //! What it carries are hints. A bus may lose, repeat or reorder any message; the log has everything, and the
 //! sweep finds what no hint told of. It knows neither rooms nor sockets, and nobody waits for it to deliver.
 
-mod leases;
 mod local;
+pub mod message;
+mod presence;
+mod redis;
 
 use std::sync::{Arc, Weak};
 
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-pub use leases::{Lease, Leases, Listing, News, Seen, Written};
 pub use local::{Exchange, LocalBus};
+pub use presence::{News, Seen};
+pub use redis::{RedisBus, RedisHandle, RedisUrl};
 
 use crate::config::Config;
 use crate::types::{ActivityId, EpochId, LogEntry, OrgId, Seq};
 
-/// The bus that the settings name: within this process, of which one node alone has nobody to talk to.
-pub fn from_config(_config: &Config) -> Arc<dyn Bus> {
-    Exchange::default().join()
+/// The bus that the settings name: on Redis, or within this process, where one node alone has nobody to talk
+/// to. Nothing is connected yet.
+pub fn from_config(config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
+    Ok(match config.redis_url()? {
+        Some(url) => RedisBus::new(&url, &config.redis.prefix)?,
+        None => Exchange::default().join(),
+    })
 }
 
 /// What one node tells the others about an organisation.
@@ -85,8 +92,8 @@ pub trait Bus: Send + Sync {
     /// Whether it carries messages now.
     fn state(&self) -> BusState;
 
-    /// Where nodes keep leases beside the bus; `None` where this node is alone.
-    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+    /// Redis, for what lives there beside the bus; none where the bus is on nothing of the kind.
+    fn redis(&self) -> Option<RedisHandle> {
         None
     }
 

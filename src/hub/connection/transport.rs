@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::config::Timeouts;
 use crate::hub::core::Entry;
 use crate::hub::core::presence::Chunk;
 use crate::hub::protocol::{CloseCode, ServerFrame};
+use crate::hub::sse;
 use crate::hub::ws::frame;
 
 /// How a peer is connected.
@@ -14,13 +16,16 @@ use crate::hub::ws::frame;
 pub(in crate::hub) enum Transport {
     /// A WebSocket: `GET /ws`.
     WebSocket,
+    /// Server-sent events: `GET /stream`.
+    Events,
 }
 
 impl Transport {
     /// Between two heartbeats.
-    pub(super) fn heartbeat(self) -> Duration {
+    pub(super) fn heartbeat(self, timeouts: &Timeouts) -> Duration {
         match self {
-            Self::WebSocket => Duration::from_secs(25),
+            Self::WebSocket => timeouts.socket_heartbeat,
+            Self::Events => timeouts.stream_heartbeat,
         }
     }
 
@@ -29,6 +34,7 @@ impl Transport {
         let json = serde_json::to_vec(frame).ok()?;
         Some(match self {
             Self::WebSocket => frame::text(&json),
+            Self::Events => sse::message(frame.position(), &json),
         })
     }
 
@@ -36,6 +42,7 @@ impl Transport {
     pub(super) fn entry(self, entry: &Entry) -> Bytes {
         match self {
             Self::WebSocket => entry.websocket(),
+            Self::Events => entry.event(),
         }
     }
 
@@ -43,6 +50,7 @@ impl Transport {
     pub(super) fn presence(self, chunk: &Chunk) -> Bytes {
         match self {
             Self::WebSocket => chunk.websocket(),
+            Self::Events => chunk.events(),
         }
     }
 
@@ -50,6 +58,7 @@ impl Transport {
     pub(super) fn close(self, code: CloseCode) -> Bytes {
         match self {
             Self::WebSocket => frame::close(code),
+            Self::Events => sse::close(code),
         }
     }
 }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::store::LeaseStore;
 use crate::config::PresenceTimes;
 use crate::hub::Inner;
-use crate::hub::bus::{BusDown, Leases, Message, News};
+use crate::hub::bus::{Message, News, RedisHandle};
 use crate::hub::core::presence::{Company, Presence};
 use crate::hub::room::Room;
 use crate::types::{NodeId, OrgId};
@@ -32,12 +34,19 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How long a node that stops tries to give up its leases. They run out by themselves.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Whether leases could be exchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Failed,
+}
+
 /// This node's leases.
 pub(in crate::hub) struct LeaseKeeper {
     node: NodeId,
     times: PresenceTimes,
     /// Where they are kept; nowhere, where this node is alone.
-    leases: Option<Arc<dyn Leases>>,
+    leases: Option<LeaseStore>,
     /// The last version that a lease of this node was given. A room that opens anew goes on from there.
     version: AtomicU64,
     /// Organisations whose leases are to be written or read.
@@ -48,11 +57,11 @@ pub(in crate::hub) struct LeaseKeeper {
 }
 
 impl LeaseKeeper {
-    pub(in crate::hub) fn new(leases: Option<Arc<dyn Leases>>, times: PresenceTimes) -> Self {
+    pub(in crate::hub) fn new(redis: Option<RedisHandle>, times: PresenceTimes) -> Self {
         Self {
             node: NodeId::new(),
             times,
-            leases,
+            leases: redis.map(LeaseStore::new),
             version: AtomicU64::new(0),
             due: Mutex::default(),
             wake: Notify::new(),
@@ -103,37 +112,33 @@ impl LeaseKeeper {
                 let rooms = hub.rooms.read();
                 rooms.values().filter(|room| all || due.contains(&room.org)).cloned().collect()
             };
-            if keeper.exchange_all(hub, &*leases, &rooms).await.is_err() {
+            if keeper.exchange_all(hub, &leases, &rooms).await == Outcome::Failed {
                 ticks.reset_after(RETRY.min(keeper.times.renewal));
             }
         }
-        let released = keeper.release_all(hub, &*leases);
+        let released = keeper.release_all(hub, &leases);
         if tokio::time::timeout(RELEASE_TIMEOUT, released).await.is_err() {
             tracing::debug!("leases of presence are left to run out");
         }
     }
 
-    async fn exchange_all(
-        &self,
-        hub: &Inner,
-        leases: &dyn Leases,
-        rooms: &[Arc<Room>],
-    ) -> Result<(), BusDown> {
+    async fn exchange_all(&self, hub: &Inner, leases: &LeaseStore, rooms: &[Arc<Room>]) -> Outcome {
         let mut is_down = false;
         for chunk in rooms.chunks(AT_ONCE) {
             if !is_down {
                 let exchanges = chunk.iter().map(|room| async {
                     let done = tokio::time::timeout(TIMEOUT, self.exchange(hub, leases, room)).await;
-                    if !matches!(done, Ok(Ok(()))) {
+                    let done = done.context("no answer in time").flatten();
+                    if let Err(error) = &done {
+                        tracing::debug!(organisation.id = %room.org, error = format!("{error:#}"), "cannot renew a lease");
                         let mut core = room.core.lock();
                         core.presence().unwritten();
                         core.presence().unreachable();
-                        return Err(BusDown);
                     }
                     room.hurry();
-                    Ok(())
+                    done.is_err()
                 });
-                is_down = join_all(exchanges).await.contains(&Err(BusDown));
+                is_down = join_all(exchanges).await.contains(&true);
             } else {
                 // What fails for some is not tried for thousands, one timeout after the other.
                 for room in chunk {
@@ -141,11 +146,11 @@ impl LeaseKeeper {
                 }
             }
         }
-        if is_down { Err(BusDown) } else { Ok(()) }
+        if is_down { Outcome::Failed } else { Outcome::Done }
     }
 
     /// Writes what this node's lease lacks, tells the others, and reads of theirs what is missing here.
-    async fn exchange(&self, hub: &Inner, leases: &dyn Leases, room: &Room) -> Result<(), BusDown> {
+    async fn exchange(&self, hub: &Inner, leases: &LeaseStore, room: &Room) -> anyhow::Result<()> {
         let mut is_whole = false;
         while !is_whole {
             let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
@@ -174,7 +179,7 @@ impl LeaseKeeper {
         Ok(())
     }
 
-    async fn release_all(&self, hub: &Inner, leases: &dyn Leases) {
+    async fn release_all(&self, hub: &Inner, leases: &LeaseStore) {
         let rooms: Vec<Arc<Room>> = hub.rooms.read().values().cloned().collect();
         for chunk in rooms.chunks(AT_ONCE) {
             let released = join_all(chunk.iter().map(|room| leases.release(room.org, self.node))).await;

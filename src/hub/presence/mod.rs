@@ -2,12 +2,13 @@
 
 mod leases;
 mod routes;
+mod store;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 pub(super) use self::leases::LeaseKeeper;
-pub(super) use self::routes::routes;
+pub(crate) use self::routes::routes;
 use super::Hub;
 use super::bus::BusState;
 use super::core::Denied;

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use crate::hub::protocol::ServerFrame;
+use crate::hub::sse;
 use crate::hub::ws::frame;
 use crate::types::UserId;
 
@@ -44,19 +45,25 @@ pub struct Chunk {
     pub users: Vec<(UserId, bool)>,
     to: u64,
     websocket: OnceLock<Bytes>,
+    events: OnceLock<Bytes>,
 }
 
 impl Chunk {
     /// The changes as text frames of a WebSocket, one after the other.
     pub fn websocket(&self) -> Bytes {
-        let encode = || {
-            let frames = self.users.iter().filter_map(|(user, online)| {
-                // A frame of ours always has an encoding.
-                serde_json::to_vec(&ServerFrame::presence(*user, *online)).ok()
-            });
-            frames.flat_map(|json| frame::text(&json)).collect()
-        };
-        self.websocket.get_or_init(encode).clone()
+        self.websocket.get_or_init(|| self.encode(frame::text)).clone()
+    }
+
+    /// The changes as server-sent events.
+    pub fn events(&self) -> Bytes {
+        self.events.get_or_init(|| self.encode(|json| sse::message(None, json))).clone()
+    }
+
+    fn encode(&self, put: impl Fn(&[u8]) -> Bytes) -> Bytes {
+        let frames = self.users.iter().map(|(user, online)| ServerFrame::presence(*user, *online));
+        // Encoding a frame of ours cannot fail.
+        let texts = frames.filter_map(|frame| serde_json::to_vec(&frame).ok());
+        texts.flat_map(|json| put(&json)).collect()
     }
 }
 
@@ -167,7 +174,7 @@ impl Changes {
         if users.is_empty() {
             return Ok(None);
         }
-        let chunk = Arc::new(Chunk { users, to, websocket: OnceLock::new() });
+        let chunk = Arc::new(Chunk { users, to, websocket: OnceLock::new(), events: OnceLock::new() });
         if shares {
             self.chunks.insert(position, Arc::clone(&chunk));
         }

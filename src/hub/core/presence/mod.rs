@@ -16,9 +16,10 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 pub use changes::{Chunk, Lagging, Watch};
+pub use nodes::{Lease, Listing};
 
 use crate::config::PresenceTimes;
-use crate::hub::bus::{Lease, Listing, News, Seen};
+use crate::hub::bus::{News, Seen};
 use crate::types::{NodeId, Timestamp, UserId};
 use changes::Changes;
 use nodes::{Change, Nodes};

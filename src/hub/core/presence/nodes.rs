@@ -3,8 +3,22 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::hub::bus::{Lease, Listing, News, Seen};
+use crate::hub::bus::{News, Seen};
 use crate::types::{NodeId, UserId};
+
+/// A lease that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Whose.
+    pub node: NodeId,
+    /// Its version.
+    pub version: u64,
+    /// How long ago it was renewed, by the clock of where it is kept.
+    pub age: Duration,
+}
+
+/// Everybody on a node, with the lease's version.
+pub type Listing = (u64, HashMap<UserId, Seen>);
 
 /// What a node said of a user, and what it says now.
 pub(super) struct Change {

@@ -403,7 +403,7 @@ fn take(presence: &mut Presence, peer: &mut Peer) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases(64)))]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn nodes_agree_on_who_is_online(steps in prop::collection::vec(step(), 1..80)) {

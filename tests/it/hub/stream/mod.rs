@@ -1,0 +1,3 @@
+//! The same stream without WebSocket: `GET /stream`.
+
+mod live;
