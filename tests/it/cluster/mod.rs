@@ -2,6 +2,7 @@
 
 mod alone;
 mod delivery;
+mod presence;
 
 use roomcast::config::Protection;
 

@@ -95,6 +95,11 @@ impl TestApp {
         self.ground.clone()
     }
 
+    /// What it stands on.
+    pub(crate) fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
     /// Where its database is.
     pub(crate) fn database_url(&self) -> String {
         self.ground.database.url_text()

@@ -7,6 +7,7 @@ mod crowd;
 mod frames;
 mod handshake;
 mod live;
+pub(crate) mod presence;
 mod protocol;
 mod resume;
 mod roles;

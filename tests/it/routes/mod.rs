@@ -4,5 +4,5 @@ mod activities;
 mod auth;
 mod conventions;
 mod operations;
-mod organisations;
+pub(crate) mod organisations;
 mod users;

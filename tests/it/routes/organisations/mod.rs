@@ -3,5 +3,6 @@
 mod broadcast;
 mod create;
 mod get;
+pub(crate) mod presence;
 mod rename;
 mod subscription;
