@@ -2,6 +2,7 @@
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
+use super::core::Counts;
 use super::protocol::CloseCode;
 use crate::telemetry::metric;
 
@@ -18,8 +19,11 @@ pub(super) struct HubMetrics {
     pub(super) written_bytes: Counter,
     pub(super) received: Counter,
     pub(super) replay_reads: Counter,
-    pub(super) gaps: Counter,
-    pub(super) sweep_catches: Counter,
+    gaps: Counter,
+    gaps_filled_by_bus: Counter,
+    gaps_filled_from_log: Counter,
+    sweep_catches: Counter,
+    pub(super) resubscriptions: Counter,
     pub(super) sweep_failures: Counter,
     pub(super) divergences: Counter,
     pub(super) bus_up: Gauge,
@@ -40,11 +44,23 @@ impl HubMetrics {
             received: counter!(metric::SOCKET_RECEIVED),
             replay_reads: counter!(metric::REPLAY_READS),
             gaps: counter!(metric::GAPS),
+            gaps_filled_by_bus: counter!(metric::GAPS_FILLED, "source" => "bus"),
+            gaps_filled_from_log: counter!(metric::GAPS_FILLED, "source" => "log"),
+            resubscriptions: counter!(metric::RESUBSCRIPTIONS),
             sweep_catches: counter!(metric::SWEEP_CATCHES),
             sweep_failures: counter!(metric::SWEEP_FAILURES),
             divergences: counter!(metric::DIVERGENCES),
             bus_up: gauge!(metric::BUS_UP),
         }
+    }
+
+    /// Adds what happened in a room.
+    pub(super) fn count(&self, counts: Counts) {
+        let Counts { gaps, came, read, catches } = counts;
+        self.gaps.increment(gaps);
+        self.gaps_filled_by_bus.increment(came);
+        self.gaps_filled_from_log.increment(read);
+        self.sweep_catches.increment(catches);
     }
 
     /// Counts a socket that this node closed or refused.
