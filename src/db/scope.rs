@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection as _;
+use metrics::counter;
 use tokio::time::Instant;
 
 use super::{Conn, Db, DbError, Pools, error};
+use crate::telemetry::metric::TRANSACTIONS;
 use crate::types::{LogEntry, OrgId};
 
 /// Is handed what a transaction appended to logs, right after its COMMIT returned.
@@ -28,6 +30,15 @@ pub struct Scope {
 enum Mode {
     Read,
     Write,
+}
+
+impl Mode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
 }
 
 impl Scope {
@@ -51,6 +62,7 @@ impl Scope {
             (Pools::Sqlite(sqlite), Mode::Read) => Conn::Sqlite(sqlite.lease_reader().await?),
             (Pools::Sqlite(sqlite), Mode::Write) => Conn::Sqlite(sqlite.lease_writer().await?),
         };
+        counter!(TRANSACTIONS, "mode" => mode.name()).increment(1);
         let patience = Patience::with(&conn);
         let mut tx = Tx { conn, appended: Vec::new(), db: self.db, mode, state: State::Open, patience };
         let opening = match tx.conn {

@@ -74,6 +74,7 @@ async fn sweep(hub: &Inner, rooms: &[Arc<Room>]) {
     for chunk in marked.chunks(CHUNK) {
         let read_at = Instant::now();
         let orgs: Vec<OrgId> = chunk.iter().map(|(room, _)| room.org).collect();
+        hub.metrics.sweep_reads.increment(1);
         let heads = match activity::load_heads(&hub.db, &orgs).await {
             Ok(heads) => heads,
             Err(error) => {

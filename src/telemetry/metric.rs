@@ -35,6 +35,7 @@ metrics! {
     histogram COMMIT_SECONDS = "roomcast_commit_seconds", "Seconds that a batch of the group-commit writer took.";
     counter COMMITS = "roomcast_commits_total", "Batches that the group-commit writer committed.";
     counter APPEND_REJECTED = "roomcast_append_rejected_total", "Activities that the group-commit writer refused, by reason.";
+    counter TRANSACTIONS = "roomcast_database_transactions_total", "Transactions begun on the database, by mode: read or write.";
     counter UPKEEP_DELETED = "roomcast_upkeep_deleted_total", "Rows deleted because their time was over, by kind.";
     gauge SOCKETS = "roomcast_sockets", "Sockets that are open now.";
     gauge ROOMS = "roomcast_rooms", "Organisations whose log this node follows now.";
@@ -49,6 +50,7 @@ metrics! {
     counter REPLAY_READS = "roomcast_replay_reads_total", "Blocks of logs that were read for those who were behind.";
     counter GAPS = "roomcast_gaps_found_total", "Gaps in what rooms were told of.";
     counter GAPS_FILLED = "roomcast_gaps_filled_total", "Gaps that were filled, by source: bus (it came by itself) or log.";
+    counter SWEEP_READS = "roomcast_sweep_reads_total", "Reads with which sweeps asked where logs stand.";
     counter SWEEP_CATCHES = "roomcast_sweep_catches_total", "Times that a sweep found what a room was not told of.";
     counter RESUBSCRIPTIONS = "roomcast_bus_resubscriptions_total", "Times that a room subscribed again because the sweep found what the bus had not told of.";
     counter SWEEP_FAILURES = "roomcast_sweep_failures_total", "Sweeps that could not compare rooms with their logs.";

@@ -20,5 +20,6 @@ mod limits;
 mod operator;
 mod races;
 mod routes;
+mod scale;
 mod secrets;
 mod story;

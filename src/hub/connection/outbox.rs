@@ -7,10 +7,9 @@ use std::time::Instant;
 
 use bytes::{Buf as _, Bytes};
 
-use super::encode;
+use super::Transport;
 use crate::hub::core::{Entry, TURN_FRAMES};
 use crate::hub::metrics::HubMetrics;
-use crate::hub::protocol::ServerFrame;
 use crate::server::stream::Stream;
 
 /// Buffers handed to the kernel at once: a turn's frames and what else is said with them.
@@ -47,16 +46,12 @@ impl Outbox {
         self.frames.push_back(frame);
     }
 
-    pub(super) fn push_frame(&mut self, frame: &ServerFrame) {
-        self.frames.extend(encode(frame));
-    }
-
-    pub(super) fn push_entries(&mut self, entries: &[Arc<Entry>]) {
+    pub(super) fn push_entries(&mut self, entries: &[Arc<Entry>], transport: Transport) {
         let from_memory = entries.iter().filter(|entry| entry.learned_at.is_some()).count();
         self.from_memory += from_memory as u64;
         self.from_log += (entries.len() - from_memory) as u64;
         self.learned_at = self.learned_at.or(entries.first().and_then(|entry| entry.learned_at));
-        self.frames.extend(entries.iter().map(|entry| entry.websocket()));
+        self.frames.extend(entries.iter().map(|entry| transport.entry(entry)));
     }
 
     /// Drops what is not begun: the peer is owed nothing more than the end of a frame.
