@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test does not expect should fail it, wherever it happens")]
 
 mod activity;
+mod bus;
 mod cluster;
 mod crashes;
 mod db;
