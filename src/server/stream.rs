@@ -346,3 +346,31 @@ impl io::Write for Tcp<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn who_takes_a_line_over_hears_of_peers_that_vanish_and_not_of_those_that_stall() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _deaf = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let line = Line::default();
+        let mut timed = Timed::new(stream, line.clone(), Duration::from_millis(20));
+        let acknowledged_within =
+            |timed: &Timed| socket2::SockRef::from(&timed.io).tcp_user_timeout().unwrap();
+        timed.write_all(b"an answer that ends").await.unwrap();
+        assert_eq!(acknowledged_within(&timed), None);
+        line.take_over(Duration::from_mins(1));
+        timed.write_all(b"an answer that does not").await.unwrap();
+        assert_eq!(acknowledged_within(&timed), Some(Duration::from_mins(1)));
+        let more = vec![0; 1 << 20];
+        let stalled = async { while timed.write_all(&more).await.is_ok() {} };
+        assert!(tokio::time::timeout(Duration::from_millis(200), stalled).await.is_err(), "it does not fail");
+    }
+}

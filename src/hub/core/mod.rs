@@ -5,6 +5,7 @@
 //! delivery, a slow reader and a resume are one path: [`Core::take`].
 
 mod access;
+mod append;
 mod broken;
 mod cache;
 mod connections;
@@ -18,20 +19,22 @@ mod turns;
 mod types;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use access::{AccessSnapshot, Admitted, Denied, SocketsOf};
 pub use cache::BlockNumber;
 pub use connections::ConnectionKey;
 pub use entry::Entry;
+pub use follow::{Counts, REORDER_WINDOW};
 pub use types::{
-    Call, Diverged, GapReason, Join, Joined, Mark, Opening, ResumeGap, SocketLimits, Sweep, Turn, Wake, Work,
+    Call, Diverged, GapReason, Join, Joined, LogRead, Mark, Opening, ResumeGap, SocketLimits, Sweep, Taken,
+    Told, Turn, Wake, Work,
 };
 
 use access::AccessView;
 use cache::Cache;
 use connections::{Connection, Connections, Position};
+use follow::Hints;
 use presence::{Company, Presence};
 
 use super::protocol::CloseCode;
@@ -54,16 +57,14 @@ const TELL_AFTER: i64 = 1000;
 /// How much later than that it may be, so that not every append looks for peers who are due.
 const TELL_SLACK: i64 = 32;
 
-/// Most entries that wait for what is missing before them. What does not fit is read from the log.
-const MAX_PENDING: usize = 256;
-
 /// A room whose view of its log is older than this refuses rather than guesses.
 pub const STALE_AFTER: Duration = Duration::from_secs(5);
 
 /// A room's state. See the module.
 pub struct Core<W> {
     open: Option<Open>,
-    pending: BTreeMap<Seq, Arc<Entry>>,
+    hints: Hints,
+    counts: Counts,
     connections: Connections<W>,
     presence: Presence,
     max_bytes: usize,
@@ -93,8 +94,6 @@ struct Open {
     access: AccessView,
     /// Up to when this node knows that the cursor was the head.
     confirmed_at: Instant,
-    /// The last position that is known to exist, by whatever told of it.
-    known: Seq,
     /// The first head that was seen beyond the cursor, and when it was read: how fresh the room is when it
     /// comes there.
     awaited: Option<(Seq, Instant)>,
@@ -110,9 +109,17 @@ impl<W: Wake> Core<W> {
     /// A room that is not open yet. What is offered meanwhile is kept and merged. It remembers at most
     /// some `max_bytes` of its log, and has no more `sockets` than these.
     pub fn new(max_bytes: usize, sockets: SocketLimits, broken: Broken) -> Self {
-        let (pending, connections) = (BTreeMap::new(), Connections::new());
-        let presence = Presence::new(PresenceTimes::default(), Company::Alone, Instant::now());
-        Self { open: None, pending, connections, presence, max_bytes, sockets, broken, ended: None }
+        Self {
+            open: None,
+            hints: Hints::default(),
+            counts: Counts::default(),
+            connections: Connections::new(),
+            presence: Presence::new(PresenceTimes::default(), Company::Alone, Instant::now()),
+            max_bytes,
+            sockets,
+            broken,
+            ended: None,
+        }
     }
 
     /// With this in the place of who is online on this node alone.
@@ -133,14 +140,12 @@ impl<W: Wake> Core<W> {
             cache: Cache::new(self.max_bytes),
             access: AccessView::load(access),
             confirmed_at: read_at,
-            known: head.last_seq,
             awaited: None,
             wanted: BTreeMap::new(),
             next_tell: head.last_seq.plus(TELL_AFTER),
             held_back: false,
         });
-        self.pending = self.pending.split_off(&head.last_seq.next());
-        self.drain_pending();
+        self.merge_hints(read_at);
     }
 
     /// Whether nobody is connected.
@@ -173,8 +178,7 @@ impl<W: Wake> Core<W> {
 
     /// Bytes of the log that are remembered, roughly.
     pub fn cached_bytes(&self) -> usize {
-        let pending: usize = self.pending.values().map(|entry| entry.cost()).sum();
-        self.open.as_ref().map_or(0, |open| open.cache.bytes()) + pending
+        self.open.as_ref().map_or(0, |open| open.cache.bytes()) + self.hints.bytes()
     }
 
     /// Forgets all but the newest entry of the log. Who is behind asks for its block again.

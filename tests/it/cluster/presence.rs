@@ -7,7 +7,7 @@ use roomcast::config::{Config, PresenceTimes};
 use serde_json::Value;
 
 use crate::harness::redis::{Guard, RedisServer, redis_is_there};
-use crate::harness::{Client, Organisation, Person, TestApp, eventually, within};
+use crate::harness::{Client, Organisation, Person, TestApp, at_last, eventually};
 use crate::hub::presence::{changes_before, next_change, watch};
 use crate::routes::organisations::presence::{eventually_online, online};
 
@@ -15,9 +15,9 @@ use crate::routes::organisations::presence::{eventually_online, online};
 fn quick() -> PresenceTimes {
     PresenceTimes {
         gather: Duration::from_millis(50),
-        debounce: Duration::from_millis(1500),
-        renewal: Duration::from_millis(500),
-        lease: Duration::from_millis(1500),
+        debounce: Duration::from_secs(2),
+        renewal: Duration::from_secs(1),
+        lease: Duration::from_secs(3),
         recovery: Duration::from_secs(6),
     }
 }
@@ -74,6 +74,15 @@ impl Site {
                 (answer.status == 200 && answer.json()["complete"] == expected).then_some(())
             },
         )
+        .await;
+    }
+
+    /// Once a node that died, or an outage, is over and done with.
+    async fn at_last_gone(&self, node: &Client, whom: &Person) {
+        at_last("somebody's being gone", async || {
+            let items = online(node, &self.acme.admin).await;
+            items.iter().all(|item| item["userId"] != whom.id).then_some(())
+        })
         .await;
     }
 
@@ -148,11 +157,11 @@ async fn who_was_on_a_node_that_died_is_offline_in_time() {
     let _bo = site.second.connect(site.bo()).await;
     changes_before(&mut watching, site.bo(), true).await;
     runtime.shutdown_background();
-    assert_eq!(next_change(&mut watching).await, (site.mia().id.clone(), false));
     for node in [&site.first, &site.second] {
-        eventually_online(node, &site.acme.admin, site.mia(), |item| item.is_none()).await;
+        site.at_last_gone(node, site.mia()).await;
         site.eventually_sockets(node, site.bo(), 1).await;
     }
+    assert_eq!(next_change(&mut watching).await, (site.mia().id.clone(), false));
     drop(node);
 }
 
@@ -214,18 +223,13 @@ async fn without_redis_nobody_is_said_to_have_gone() {
     socket.close().await;
     bo.close().await;
     site.redis.restart().await;
-    let right = async { changes_before(&mut watching, site.bo(), false).await };
-    let before = within_recovery(right).await;
-    assert!(!before.contains(&(site.mia().id.clone(), false)), "{before:?}");
     for node in [&site.first, &site.second] {
+        site.at_last_gone(node, site.bo()).await;
         site.eventually_complete(node, true).await;
         site.eventually_sockets(node, site.mia(), 1).await;
-        eventually_online(node, &site.acme.admin, site.bo(), |item| item.is_none()).await;
     }
-}
-
-async fn within_recovery<T>(work: impl Future<Output = T>) -> T {
-    within("the end of an outage", work).await
+    let before = changes_before(&mut watching, site.bo(), false).await;
+    assert!(!before.contains(&(site.mia().id.clone(), false)), "{before:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

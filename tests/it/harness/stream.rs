@@ -70,7 +70,7 @@ pub(crate) enum Streamed {
     },
     /// The event `CLOSE`.
     Closed(CloseCode),
-    Comment(String),
+    Comment,
     /// The answer is over; `true` where it ended as answers do, between two events.
     Ended(bool),
 }
@@ -113,7 +113,7 @@ impl TestStream {
             loop {
                 match self.receive().await {
                     Streamed::Frame { frame, text, .. } => return (frame, text),
-                    Streamed::Comment(_) => {}
+                    Streamed::Comment => {}
                     other => panic!("a frame was expected, not {other:?} ({place})"),
                 }
             }
@@ -173,7 +173,7 @@ impl TestStream {
                     Streamed::Frame { frame: Frame::Activity(activity), text, .. } => {
                         before.push(Delivered { activity, text });
                     }
-                    Streamed::Frame { .. } | Streamed::Comment(_) => {}
+                    Streamed::Frame { .. } | Streamed::Comment => {}
                     Streamed::Closed(code) => {
                         assert_eq!(code, expected, "({place})");
                         let end = self.receive().await;
@@ -208,7 +208,7 @@ impl TestStream {
 
 fn parse(said: Said) -> Streamed {
     let event = match said {
-        Said::Comment(text) => return Streamed::Comment(text),
+        Said::Comment(_) => return Streamed::Comment,
         Said::Event(event) => event,
     };
     match event.name.as_str() {
@@ -250,6 +250,18 @@ impl Client {
     pub(crate) async fn try_stream(&self, options: &StreamOptions) -> Option<TestStream> {
         let answering = self.ask_stream(options).into_response(ENDLESS);
         Some(TestStream::of(within("the answer", answering).await?))
+    }
+
+    /// Opens a stream and takes its WELCOME; `None` where there are too many.
+    pub(crate) async fn take_place(&self, options: &StreamOptions) -> Option<TestStream> {
+        let answering = self.ask_stream(options).into_response(ENDLESS);
+        let response = within("the answer", answering).await.expect("somebody answers");
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            return None;
+        }
+        let mut stream = TestStream::of(response);
+        stream.expect_welcome().await;
+        Some(stream)
     }
 
     /// The request for a stream, for those that are refused.
