@@ -14,6 +14,7 @@ use crate::auth::TokenHash;
 use crate::db::MigrationState;
 use crate::error::{Code, Error, Result};
 use crate::http::extract::bearer;
+use crate::hub::bus::BusState;
 
 /// How long the database may take to answer before the hub is not ready.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -32,7 +33,7 @@ async fn healthz() -> Response {
 }
 
 /// Whether it may be sent requests: the database answers, its migrations are applied, and no stop is
-/// under way.
+/// under way. A bus that is down is told, and no reason to send requests elsewhere.
 async fn readyz(State(app): State<App>) -> Response {
     let (database, migrations) = match tokio::time::timeout(DATABASE_TIMEOUT, ask_database(&app)).await {
         Ok(Ok(MigrationState::Current)) => ("ok", "ok"),
@@ -46,18 +47,22 @@ async fn readyz(State(app): State<App>) -> Response {
             ("unavailable", "unknown")
         }
     };
+    // The hub goes on without its bus: what other nodes commit is then found by the sweep.
+    let (kind, bus) = (app.config.bus_kind(), app.hub.bus_state());
     let status = match (app.stop.is_cancelled(), database, migrations) {
         (true, ..) => "draining",
+        (false, "ok", "ok") if bus == BusState::Down => "degraded",
         (false, "ok", "ok") => "ready",
         (false, "ok", migrations) => migrations,
         (false, database, _) => database,
     };
-    let code = if status == "ready" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let is_ready = matches!(status, "ready" | "degraded");
+    let code = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let engine = app.db.engine().name();
     let body = json!({
         "status": status,
         "database": { "engine": engine, "status": database, "migrations": migrations },
-        "bus": { "kind": "in-process", "status": "ok" },
+        "bus": { "kind": kind, "status": if bus == BusState::Up { "ok" } else { "down" } },
     });
     (code, Json(body)).into_response()
 }

@@ -141,6 +141,11 @@ impl Config {
         url.map(|url| url.parse().map_err(|error| anyhow::anyhow!("REDIS_URL {error}"))).transpose()
     }
 
+    /// What connects this hub to others, as /readyz names it.
+    pub fn bus_kind(&self) -> &'static str {
+        if self.redis.url.is_some() { "redis" } else { "in-process" }
+    }
+
     /// Refuses settings that contradict each other, in a sentence that names them.
     pub fn validate(&self) -> anyhow::Result<()> {
         let url = self.database_url()?;

@@ -173,7 +173,7 @@ fn every_warning_and_error_is_in_the_page_with_what_to_do() {
 fn every_state_of_readiness_is_in_the_page() {
     let source = read("src/operations.rs");
     let readyz = source.split("async fn readyz").nth(1).unwrap().split("\n}").next().unwrap();
-    let states = ["ready", "draining", "migrations_pending", "unavailable"];
+    let states = ["ready", "degraded", "draining", "migrations_pending", "unavailable"];
     for state in states {
         assert!(readyz.contains(&format!("\"{state}\"")), "/readyz does not say {state}");
         assert!(read(PAGE).contains(&format!("| `{state}` |")), "{PAGE} does not tell of {state}");

@@ -76,8 +76,15 @@ impl TestApp {
         self.ground.start().await
     }
 
+    /// The same with other settings.
+    pub(crate) async fn another_node_with(&self, change: impl FnOnce(&mut Config)) -> Self {
+        let mut ground = self.ground.clone();
+        change(&mut ground.config);
+        ground.start().await
+    }
+
     /// So many servers on the same ground, on one bus within the process. PostgreSQL only.
-    pub(crate) async fn nodes(count: usize, change: impl FnOnce(&mut Config)) -> Vec<Self> {
+    pub(crate) async fn on_one_exchange(count: usize, change: impl FnOnce(&mut Config)) -> Vec<Self> {
         let mut ground = Ground::create().await;
         change(&mut ground.config);
         let exchange = Exchange::default();

@@ -27,7 +27,7 @@ async fn run_with(arguments: &[&str], environment: &[(&str, &str)], input: &str)
 
 /// Runs a command, which must succeed; all that it wrote.
 #[track_caller]
-fn succeed(arguments: &[&str], environment: &[(&str, &str)]) -> impl Future<Output = String> {
+pub(crate) fn succeed(arguments: &[&str], environment: &[(&str, &str)]) -> impl Future<Output = String> {
     let place = std::panic::Location::caller();
     async move {
         let (status, output) = run(arguments, environment).await;
@@ -50,7 +50,7 @@ fn fail(arguments: &[&str], environment: &[(&str, &str)], words: &[&str]) -> imp
 }
 
 /// What a hub on this database needs, without the limits that tests in bursts run into.
-fn environment(url: &str) -> Vec<(&str, &str)> {
+pub(crate) fn environment(url: &str) -> Vec<(&str, &str)> {
     let mut environment = vec![("DATABASE_URL", url), ("JWT_ACCESS_SECRET", SIGNING_KEY)];
     environment.extend(UNLIMITED);
     environment
