@@ -19,9 +19,11 @@ use crate::activity::{ActivityType, FeedQuery};
 use crate::auth::OrganisationKey;
 use crate::http::client_address::{FORWARDED_FOR, client_of};
 use crate::http::{Fields, PageQuery, json, request_id};
+use crate::hub::bus::Message as Heard;
+use crate::hub::bus::message;
 use crate::types::{
-    ActivityId, Email, InvalidText, InviteId, Message, NewPassword, OrgId, OrganisationName, Password,
-    PersonName, PlanCode, Slug, UserId,
+    ActivityId, Email, InvalidText, InviteId, Message, NewPassword, NodeId, OrgId, OrganisationName,
+    Password, PersonName, PlanCode, Slug, UserId,
 };
 use crate::{backup, idempotency};
 
@@ -33,10 +35,11 @@ pub use tokens::{access_tokens, opaque_tokens};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its file in `fuzz/fuzz_targets` and its folder in `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("access_tokens", access_tokens),
     ("archives", archives),
     ("bodies", bodies),
+    ("bus_messages", bus_messages),
     ("client_frames", client_frames),
     ("forwarded_addresses", forwarded_addresses),
     ("frames", frames),
@@ -60,6 +63,19 @@ fn headers(lines: &str) -> HeaderMap {
         }
     }
     headers
+}
+
+/// A message of another node: what can be read is written again, and read as the same.
+pub fn bus_messages(data: &[u8]) {
+    let (own, other, org) = (NodeId::new(), NodeId::new(), OrgId::new());
+    if let Ok(message) = message::decode(own, org, data) {
+        let written = message::encode(other, &message);
+        assert!(written.len() <= message::MAX_MESSAGE);
+        let read = message::decode(own, org, &written);
+        let head = matches!(read, Ok(Heard::Head { .. })) && data.len() > message::MAX_MESSAGE / 2;
+        assert!(read == Ok(message) || head, "it is read as another");
+        assert_eq!(message::decode(other, org, &written), Err(message::Unread::Own));
+    }
 }
 
 /// The pairs of a query string, read as a request's are.

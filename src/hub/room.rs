@@ -32,8 +32,8 @@ const MAX_ROOM_BYTES: usize = 1 << 20;
 const MAX_SILENT_CATCHES: u32 = 2;
 
 /// How long the bus may take to confirm something before the room goes on without it: the sweep finds what
-/// is missed.
-const BUS_TIMEOUT: Duration = Duration::from_secs(1);
+/// is missed. Longer than a bus takes to find out that it is down: what the room gave up, nobody would subscribe.
+const BUS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a room stays after its last use.
 pub(super) const LINGER: Duration = Duration::from_secs(30);

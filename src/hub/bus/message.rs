@@ -295,3 +295,135 @@ impl From<WireRole> for Role {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn id<T: From<Uuid> + std::fmt::Debug>() -> impl Strategy<Value = T> {
+        any::<u128>().prop_map(|bits| Uuid::from_u128(bits).into())
+    }
+
+    fn role() -> impl Strategy<Value = Role> {
+        prop_oneof![Just(Role::Admin), Just(Role::Member)]
+    }
+
+    fn audience() -> impl Strategy<Value = Audience> {
+        prop_oneof![
+            Just(Audience::Everyone),
+            Just(Audience::Admins),
+            id().prop_map(Audience::AdminsAnd),
+            vec(id(), 0..5).prop_map(|users| Audience::Users(users.into())),
+        ]
+    }
+
+    fn effect() -> impl Strategy<Value = AccessEffect> {
+        prop_oneof![
+            (id(), ".*", role()).prop_map(|(user, name, role)| AccessEffect::UserJoined { user, name, role }),
+            id().prop_map(|user| AccessEffect::UserRemoved { user }),
+            (id(), role()).prop_map(|(user, role)| AccessEffect::RoleChanged { user, role }),
+            (id(), ".*").prop_map(|(user, name)| AccessEffect::UserRenamed { user, name }),
+            id().prop_map(|session| AccessEffect::SessionEnded { session }),
+            "[A-Z]{1,50}".prop_map(|plan| {
+                AccessEffect::PlanChanged { plan: PlanCode::try_from(plan).expect("it is a code") }
+            }),
+        ]
+    }
+
+    fn committed(org: OrgId) -> impl Strategy<Value = Message> {
+        let entry = (id(), audience(), option::of(effect()), any::<i64>(), ".{0,200}");
+        let entries = vec(entry, 1..10);
+        (1..i64::MAX / 2, id(), entries).prop_map(move |(first, epoch, entries)| {
+            let entries = (first..).zip(entries).map(|(seq, (id, audience, effect, at, json))| {
+                let seq = Seq::new(seq).expect("it is not negative");
+                let created_at = Timestamp::from_millis(at);
+                Arc::new(LogEntry { org, epoch, seq, id, audience, effect, created_at, json: json.into() })
+            });
+            Message::Committed(entries.collect())
+        })
+    }
+
+    fn presence() -> impl Strategy<Value = Message> {
+        let seen = (any::<i64>(), any::<u32>())
+            .prop_map(|(since, sockets)| Seen { since: Timestamp::from_millis(since), sockets });
+        let changes = vec((id(), option::of(seen)), 0..5);
+        (id(), any::<u64>(), any::<u64>(), changes).prop_map(|(node, from, version, changes)| {
+            Message::Presence(News { node, from, version, changes })
+        })
+    }
+
+    fn messages() -> impl Strategy<Value = (OrgId, Message)> {
+        id::<OrgId>().prop_flat_map(|org| {
+            let head = (id(), 0..i64::MAX, id()).prop_map(|(epoch, seq, id)| Message::Head {
+                epoch,
+                seq: Seq::new(seq).expect("it is not negative"),
+                id,
+            });
+            (Just(org), prop_oneof![head, committed(org), presence()])
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read((org, message) in messages()) {
+            let (writer, reader) = (NodeId::new(), NodeId::new());
+            let bytes = encode(writer, &message);
+            prop_assert_eq!(decode(reader, org, &bytes), Ok(message));
+            prop_assert_eq!(decode(writer, org, &bytes), Err(Unread::Own));
+        }
+
+        #[test]
+        fn what_is_cut_or_of_another_version_is_not_read((org, message) in messages(), at in any::<usize>()) {
+            let reader = NodeId::new();
+            let mut bytes = encode(NodeId::new(), &message);
+            let cut = &bytes[..at % bytes.len()];
+            prop_assert_eq!(decode(reader, org, cut), Err(Unread::Unknown));
+            bytes.push(0);
+            prop_assert_eq!(decode(reader, org, &bytes), Err(Unread::Unknown));
+            bytes.pop();
+            bytes[0] = VERSION + 1;
+            prop_assert_eq!(decode(reader, org, &bytes), Err(Unread::Unknown));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_not(bytes in vec(any::<u8>(), 0..300), with_header in any::<bool>()) {
+            let mut whole = if with_header { vec![VERSION; HEADER] } else { Vec::new() };
+            whole.extend(bytes);
+            drop(decode(NodeId::new(), OrgId::new(), &whole));
+        }
+    }
+
+    fn entry(org: OrgId, seq: i64, bytes: usize) -> Arc<LogEntry> {
+        Arc::new(LogEntry {
+            org,
+            epoch: EpochId::from(Uuid::nil()),
+            seq: Seq::new(seq).expect("it is not negative"),
+            id: ActivityId::new(),
+            audience: Audience::Everyone,
+            effect: None,
+            created_at: Timestamp::from_millis(0),
+            json: vec![b'x'; bytes].into(),
+        })
+    }
+
+    #[test]
+    fn what_cannot_be_sent_whole_is_told_by_its_head() {
+        let org = OrgId::new();
+        let read = |entries: Vec<Arc<LogEntry>>| {
+            let last = entries.last().expect("there are some");
+            let head = Message::Head { epoch: last.epoch, seq: last.seq, id: last.id };
+            let bytes = encode(NodeId::new(), &Message::Committed(entries));
+            assert!(bytes.len() <= MAX_MESSAGE);
+            decode(NodeId::new(), org, &bytes) == Ok(head)
+        };
+        assert!(read(vec![entry(org, 1, MAX_MESSAGE)]));
+        assert!(read(vec![entry(org, 1, MAX_MESSAGE / 2), entry(org, 2, MAX_MESSAGE / 2)]));
+        assert!(read(vec![entry(org, 1, 1), entry(org, 3, 1)]), "a hole");
+        assert!(!read(vec![entry(org, 1, MAX_MESSAGE - 200)]));
+    }
+}

@@ -125,26 +125,27 @@ impl LeaseKeeper {
     async fn exchange_all(&self, hub: &Inner, leases: &LeaseStore, rooms: &[Arc<Room>]) -> Outcome {
         let mut is_down = false;
         for chunk in rooms.chunks(AT_ONCE) {
-            if !is_down {
-                let exchanges = chunk.iter().map(|room| async {
-                    let done = tokio::time::timeout(TIMEOUT, self.exchange(hub, leases, room)).await;
-                    let done = done.context("no answer in time").flatten();
-                    if let Err(error) = &done {
-                        tracing::debug!(organisation.id = %room.org, error = format!("{error:#}"), "cannot renew a lease");
-                        let mut core = room.core.lock();
-                        core.presence().unwritten();
-                        core.presence().unreachable();
-                    }
-                    room.hurry();
-                    done.is_err()
-                });
-                is_down = join_all(exchanges).await.contains(&true);
-            } else {
+            if is_down {
                 // What fails for some is not tried for thousands, one timeout after the other.
                 for room in chunk {
                     room.core.lock().presence().unreachable();
                 }
+                continue;
             }
+            let exchanges = chunk.iter().map(|room| async {
+                let done = tokio::time::timeout(TIMEOUT, self.exchange(hub, leases, room)).await;
+                let done = done.context("no answer in time").flatten();
+                if let Err(error) = &done {
+                    let error = format!("{error:#}");
+                    tracing::debug!(organisation.id = %room.org, error, "cannot renew a lease");
+                    let mut core = room.core.lock();
+                    core.presence().unwritten();
+                    core.presence().unreachable();
+                }
+                room.hurry();
+                done.is_err()
+            });
+            is_down = join_all(exchanges).await.contains(&true);
         }
         if is_down { Outcome::Failed } else { Outcome::Done }
     }

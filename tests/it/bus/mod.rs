@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use roomcast::hub::bus::{Bus, BusState, Listener, Message, RedisBus, RedisUrl};
+use roomcast::telemetry::metric;
 use roomcast::types::{ActivityId, Audience, EpochId, LogEntry, OrgId, Seq, Timestamp};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +58,8 @@ impl Node {
 
     /// On Redis, up or not.
     fn at(url: &str, prefix: &str) -> Self {
+        // First: a bus keeps handles to what it counts.
+        metric::install().unwrap();
         let url: RedisUrl = url.parse().unwrap();
         Self::on(RedisBus::new(&url, prefix).unwrap())
     }
@@ -102,25 +105,18 @@ impl Node {
         .await
     }
 
-    /// Says this until the other has heard it, and the other back: both hear.
-    async fn meets(&self, other: &Self, org: OrgId) {
-        for (speaker, hearer) in [(self, other), (other, self)] {
-            let word = head(i64::MAX);
-            let before = hearer.heard().len();
-            eventually("the nodes hearing each other", async || {
-                speaker.say(org, &word);
-                tokio::task::yield_now().await;
-                (hearer.heard().len() > before).then_some(())
-            })
-            .await;
-        }
-    }
-
     /// Stops it, which must not take long.
     async fn stop(self) {
         self.stop.cancel();
         within("the bus stopping", self.running).await.unwrap();
     }
+}
+
+/// A metric of this process, all nodes together.
+fn counted(name: &str) -> f64 {
+    let text = metric::install().unwrap().render();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+    value.unwrap_or(0.0)
 }
 
 fn head(seq: i64) -> Message {

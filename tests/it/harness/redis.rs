@@ -24,6 +24,8 @@ pub(crate) enum Guard {
 pub(crate) const USER: &str = "hub";
 /// Its password.
 pub(crate) const PASSWORD: &str = "p@ss/word:7%";
+/// What sentinels call what they watch.
+const SERVICE: &str = "mymaster";
 const PASSWORD_IN_URL: &str = "p%40ss%2Fword%3A7%25";
 
 /// Whether servers can be started here, which is said where they cannot. They belong to PostgreSQL, so the
@@ -44,7 +46,7 @@ pub(crate) struct RedisServer {
     port: u16,
     authority: Option<Authority>,
     process: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl RedisServer {
@@ -61,7 +63,7 @@ impl RedisServer {
                 let tls = ["--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no"];
                 let users =
                     ["--user", USER, "on", &password, "~*", "&*", "+@all", "--user", "default", "off"];
-                let mut server = Self::launch(&[&tls[..], &users[..]].concat(), "--tls-port").await;
+                let mut server = Self::launch(&[&tls[..], &users[..]].concat(), "--tls-port");
                 server.authority = Some(authority);
                 server.answers().await;
                 server
@@ -71,26 +73,42 @@ impl RedisServer {
 
     /// One with these arguments besides.
     pub(crate) async fn with(arguments: &[&str]) -> Self {
-        let mut server = Self::launch(arguments, "--port").await;
+        let mut server = Self::launch(arguments, "--port");
+        server.answers().await;
+        server
+    }
+
+    /// One that watches others.
+    async fn sentinel(primary: u16) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, port) = (folder.path().join("sentinel.conf"), free_port());
+        let settings = format!(
+            "port {port}\nbind 127.0.0.1\nsentinel monitor {SERVICE} 127.0.0.1 {primary} 2\n\
+             sentinel down-after-milliseconds {SERVICE} 500\nsentinel failover-timeout {SERVICE} 2000\n"
+        );
+        fs::write(&file, settings).unwrap();
+        let mut server = Self::spawned(&[file.to_str().unwrap(), "--sentinel"], port, folder);
         server.answers().await;
         server
     }
 
     /// Starts it on a port that is free, without waiting until it answers.
-    async fn launch(arguments: &[&str], port_option: &str) -> Self {
+    fn launch(arguments: &[&str], port_option: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let mut words: Vec<String> =
-            ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"].map(str::to_owned).to_vec();
-        words.push(folder.path().to_str().unwrap().to_owned());
-        if port_option != "--port" {
-            words.extend(["--port".to_owned(), "0".to_owned()]);
-        }
-        words.extend([port_option.to_owned(), port.to_string()]);
-        words.extend(["--cluster-port".to_owned(), free_port().to_string()]);
-        words.extend(arguments.iter().map(|&word| word.to_owned()));
-        let process = spawn(&words, folder.path());
-        Self { arguments: words, port, authority: None, process, _folder: folder }
+        let (port, bus_port) = (free_port(), free_port().to_string());
+        // A replica is one at once, and not when others may have come to be served with it.
+        let soon = ["--repl-diskless-sync-delay", "0"];
+        let own = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--cluster-port", &bus_port];
+        let here = ["--dir", folder.path().to_str().unwrap(), "--port", "0", port_option, &port.to_string()];
+        let words = [&own[..], &here[..], &soon[..], arguments].concat();
+        let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+        Self::spawned(&words, port, folder)
+    }
+
+    fn spawned(arguments: &[impl ToString], port: u16, folder: TempDir) -> Self {
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let process = spawn(&arguments, folder.path());
+        Self { arguments, port, authority: None, process, folder }
     }
 
     async fn answers(&mut self) {
@@ -123,11 +141,6 @@ impl RedisServer {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Its port.
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
     /// Answers of `redis-cli` to a command, which has to succeed.
     pub(crate) fn cli(&self, words: &[&str]) -> String {
         let answer = self.try_cli(words);
@@ -158,15 +171,9 @@ impl RedisServer {
         self.process.wait().unwrap();
     }
 
-    /// Starts it again where it was, empty.
-    pub(crate) async fn restart(&mut self) {
-        self.stop();
-        self.resurrect().await;
-    }
-
-    /// Starts it after a [`RedisServer::stop`].
+    /// Starts it after a [`RedisServer::stop`], where it was, and empty.
     pub(crate) async fn resurrect(&mut self) {
-        self.process = spawn(&self.arguments, self._folder.path());
+        self.process = spawn(&self.arguments, self.folder.path());
         self.answers().await;
     }
 
@@ -185,10 +192,12 @@ impl RedisServer {
         assert!(sent.success());
     }
 
-    /// How many clients hear of a channel.
-    pub(crate) fn listeners(&self, channel: &str) -> usize {
-        let answer = self.cli(&["PUBSUB", "NUMSUB", channel]);
-        answer.lines().nth(1).unwrap().parse().unwrap()
+    /// Whether a sentinel sees the two others, and a replica at this port.
+    fn knows(&self, replica: &str) -> bool {
+        let replicas = self.cli(&["SENTINEL", "REPLICAS", SERVICE]);
+        let seen = self.cli(&["SENTINEL", "MASTER", SERVICE]);
+        let mut words = seen.lines().skip_while(|word| *word != "num-other-sentinels").skip(1);
+        words.next() == Some("2") && replicas.lines().any(|word| word == replica)
     }
 }
 
@@ -197,6 +206,110 @@ impl Drop for RedisServer {
         if self.process.kill().is_ok() {
             drop(self.process.wait());
         }
+    }
+}
+
+/// A primary with a replica that takes its place, as three sentinels see to.
+pub(crate) struct Sentinels {
+    pub(crate) primary: RedisServer,
+    replica: RedisServer,
+    sentinels: Vec<RedisServer>,
+}
+
+impl Sentinels {
+    pub(crate) async fn start() -> Self {
+        let primary = RedisServer::start(Guard::Open).await;
+        let port = primary.port.to_string();
+        let replica = RedisServer::with(&["--replicaof", "127.0.0.1", &port]).await;
+        at_last("the replica", async || replica.cli(&["INFO"]).contains("link_status:up").then_some(()))
+            .await;
+        let mut sentinels = Vec::new();
+        for _ in 0..3 {
+            sentinels.push(RedisServer::sentinel(primary.port).await);
+        }
+        let replica_port = replica.port.to_string();
+        at_last("the sentinels knowing each other and the replica", async || {
+            sentinels.iter().all(|sentinel| sentinel.knows(&replica_port)).then_some(())
+        })
+        .await;
+        Self { primary, replica, sentinels }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        let [first, rest @ ..] = self.sentinels.as_slice() else { unreachable!() };
+        let rest: String = rest.iter().map(|sentinel| format!("&node={}", sentinel.addr())).collect();
+        format!("redis-sentinel://{}?sentinelServiceName={SERVICE}{rest}", first.addr())
+    }
+
+    /// Whether the replica has become the primary.
+    pub(crate) fn has_failed_over(&self) -> bool {
+        self.replica.cli(&["INFO", "replication"]).contains("role:master")
+    }
+}
+
+/// Three primaries, each with a third of the slots.
+pub(crate) struct RedisCluster {
+    pub(crate) primaries: Vec<RedisServer>,
+    /// One for each primary, where there are any.
+    _replicas: Vec<RedisServer>,
+}
+
+impl RedisCluster {
+    pub(crate) async fn start(with_replicas: bool) -> Self {
+        let mut servers = Vec::new();
+        for _ in 0..if with_replicas { 6 } else { 3 } {
+            let own = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
+            servers.push(RedisServer::with(&own).await);
+        }
+        let mut words = vec!["--cluster".to_owned(), "create".to_owned()];
+        words.extend(servers.iter().map(RedisServer::addr));
+        let replicas = if with_replicas { "1" } else { "0" };
+        words.extend(["--cluster-replicas", replicas, "--cluster-yes"].map(str::to_owned));
+        let mut make = Command::new("redis-cli");
+        make.args(&words).stdin(Stdio::null());
+        let made = tokio::task::block_in_place(|| make.output()).unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+        let is_whole = |server: &RedisServer| {
+            let nodes = server.cli(&["CLUSTER", "NODES"]);
+            let replicas = nodes.lines().filter(|line| line.contains("slave")).count();
+            server.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
+                && nodes.lines().count() == servers.len()
+                && replicas == servers.len() - 3
+        };
+        at_last("the cluster", async || servers.iter().all(is_whole).then_some(())).await;
+        let role = |server: &RedisServer| server.cli(&["INFO", "replication"]).contains("role:master");
+        let (primaries, replicas): (Vec<_>, Vec<_>) = servers.into_iter().partition(role);
+        // One that was never in step does not take over.
+        let is_in_step = |replica: &RedisServer| replica.cli(&["INFO"]).contains("link_status:up");
+        at_last("the replicas", async || replicas.iter().all(is_in_step).then_some(())).await;
+        Self { primaries, _replicas: replicas }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        let [first, rest @ ..] = self.primaries.as_slice() else { unreachable!() };
+        let rest: Vec<String> = rest.iter().map(|server| format!("node={}", server.addr())).collect();
+        format!("redis-cluster://{}?{}", first.addr(), rest.join("&"))
+    }
+
+    /// Which primary has a channel, by its number.
+    pub(crate) fn owner(&self, channel: &str) -> usize {
+        let owns = |server: &RedisServer| !server.try_cli(&["SPUBLISH", channel, ""]).starts_with("MOVED");
+        self.primaries.iter().position(owns).unwrap()
+    }
+
+    /// Gives the slot of a channel to another primary.
+    pub(crate) fn move_slot(&self, channel: &str, to: usize) {
+        let from = self.owner(channel);
+        let slot = self.primaries[from].cli(&["CLUSTER", "KEYSLOT", channel]);
+        let id = |number: usize| self.primaries[number].cli(&["CLUSTER", "MYID"]);
+        let (slot, source, target) = (slot.trim(), id(from), id(to));
+        let set = |number: usize, words: &[&str]| {
+            self.primaries[number].cli(&[&["CLUSTER", "SETSLOT", slot], words].concat());
+        };
+        set(to, &["IMPORTING", source.trim()]);
+        set(from, &["MIGRATING", target.trim()]);
+        set(to, &["NODE", target.trim()]);
+        set(from, &["NODE", target.trim()]);
     }
 }
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{anyhow, bail};
 use bytes::Bytes;
 use fred::types::Message as Heard;
-use futures_util::StreamExt as _;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,7 @@ use super::link::{Link, Slots};
 use super::metrics::{BusMetrics, Dropped};
 use super::probes::{self, Probes, owner};
 use crate::hub::bus::message::{self, Unread};
-use crate::hub::bus::{Bus as _, BusState, Listener};
+use crate::hub::bus::{Bus as _, BusState, Listener, Message};
 use crate::types::OrgId;
 
 /// Messages that are on their way to Redis at once, so that its distance does not bound their rate. Of the
@@ -27,6 +27,12 @@ const IN_FLIGHT: usize = 64;
 
 /// How long a stop waits for what is to be sent: half of what the stop itself allows.
 const FLUSH: Duration = Duration::from_secs(1);
+
+/// What came of a message.
+type Sent = Result<(), fred::error::Error>;
+
+/// Messages on their way. They outlive who sent them off: a stop waits for them.
+type Flying<'a> = FuturesUnordered<BoxFuture<'a, Sent>>;
 
 /// Why a link is no more.
 pub(super) enum End {
@@ -48,8 +54,9 @@ impl RedisBus {
             Some(Ok((link, driving))) => (Arc::new(link), driving),
         };
         let probes = Probes::new(format!("{}:probe:{}", self.prefix, self.node.as_uuid()));
+        let mut flying = FuturesUnordered::new();
         let why = tokio::select! {
-            why = self.serve(&link, &probes, listener) => Some(why),
+            why = self.serve(&link, &mut flying, &probes, listener) => Some(why),
             why = self.receive(link.heard(), &probes, listener) => Some(why),
             why = driving.ended() => Some(why),
             () = link.broken() => Some(anyhow!("a subscription was not confirmed")),
@@ -57,26 +64,33 @@ impl RedisBus {
         };
         let was_up = self.link.write().take().is_some();
         let Some(why) = why else {
-            if was_up && tokio::time::timeout(FLUSH, self.flush(&link)).await.is_err() {
+            if was_up && tokio::time::timeout(FLUSH, self.flush(&link, &mut flying)).await.is_err() {
                 tracing::debug!("not all of the outbox was sent before the stop");
             }
             self.change(listener, BusState::Down);
             return End::Stopped;
         };
+        BusMetrics::dropped_many(Dropped::Failed, flying.len() as u64);
         let was_up = self.state() == BusState::Up;
         self.change(listener, BusState::Down);
         if was_up { End::Broken(why) } else { End::NeverUp(why) }
     }
 
     /// Comes up, and stays so until something is wrong.
-    async fn serve(&self, link: &Arc<Link>, probes: &Probes, listener: &Weak<dyn Listener>) -> anyhow::Error {
+    async fn serve<'a>(
+        &'a self,
+        link: &'a Arc<Link>,
+        flying: &mut Flying<'a>,
+        probes: &Probes,
+        listener: &Weak<dyn Listener>,
+    ) -> anyhow::Error {
         let slots = match self.come_up(link, probes, listener).await {
             Ok(slots) => slots,
             Err(error) => return error,
         };
         tokio::select! {
             why = self.watch(link, slots, probes, listener) => why,
-            why = self.drain(link) => why,
+            why = self.drain(link, flying) => why,
         }
     }
 
@@ -222,35 +236,29 @@ impl RedisBus {
     }
 
     /// Publishes what comes into the outbox, in order.
-    async fn drain(&self, link: &Link) -> anyhow::Error {
-        let mut flying = FuturesUnordered::new();
+    async fn drain<'a>(&'a self, link: &'a Link, flying: &mut Flying<'a>) -> anyhow::Error {
         loop {
             tokio::select! {
                 Some(sent) = flying.next() => self.count(sent),
-                (org, message) = self.outbox.next(), if flying.len() < IN_FLIGHT => {
-                    let bytes = message::encode(self.node, &message).into();
-                    flying.push(link.publish(self.channel(org), bytes));
-                }
+                next = self.outbox.next(), if flying.len() < IN_FLIGHT => flying.push(self.send(link, next)),
             }
         }
     }
 
-    /// Publishes what is left.
-    async fn flush(&self, link: &Link) {
-        let rest = std::iter::from_fn(|| self.outbox.pop());
-        let all: FuturesUnordered<_> = rest
-            .map(|(org, message)| {
-                link.publish(self.channel(org), message::encode(self.node, &message).into())
-            })
-            .collect();
-        all.for_each(|sent| {
+    /// Publishes what is left, and waits for what is on its way.
+    async fn flush<'a>(&'a self, link: &'a Link, flying: &mut Flying<'a>) {
+        flying.extend(std::iter::from_fn(|| self.outbox.pop()).map(|next| self.send(link, next)));
+        while let Some(sent) = flying.next().await {
             self.count(sent);
-            std::future::ready(())
-        })
-        .await;
+        }
     }
 
-    fn count(&self, sent: Result<(), fred::error::Error>) {
+    fn send<'a>(&self, link: &'a Link, (org, message): (OrgId, Message)) -> BoxFuture<'a, Sent> {
+        let bytes = message::encode(self.node, &message).into();
+        link.publish(self.channel(org), bytes).boxed()
+    }
+
+    fn count(&self, sent: Sent) {
         match sent {
             Ok(()) => self.metrics.published.increment(1),
             Err(error) => {

@@ -11,9 +11,11 @@ use bytes::Bytes;
 use fred::clients::{Client, WithOptions};
 use fred::interfaces::{ClientLike as _, ClusterInterface as _, EventInterface as _, PubsubInterface as _};
 use fred::prelude::Builder;
+use fred::types::ClusterHash;
 use fred::types::cluster::ClusterRouting;
 use fred::types::config::{Config, Options, Server};
 use fred::types::{Message as Heard, Value};
+use fred::util::redis_keyslot;
 use futures_util::TryStreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::broadcast;
@@ -23,8 +25,11 @@ use tokio_util::sync::CancellationToken;
 /// Making a connection, TLS and sign-in included. Whoever takes longer would be too slow for the probes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A subscription, or a chunk of them, until it is confirmed.
+/// Many subscriptions, or the end of one, until they are confirmed.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// One subscription. Its room waits for it, and those who come to the room.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A command of somebody else's on these connections.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
@@ -62,7 +67,8 @@ impl Link {
     /// Connects.
     pub(super) async fn open(config: &Config) -> anyhow::Result<(Self, Driving)> {
         let is_cluster = config.server.is_clustered();
-        let opened = async { tokio::try_join!(client(config), client(config)) };
+        // Boxed: the library's futures are large, and whoever connects is there for longer than this.
+        let opened = async { tokio::try_join!(Box::pin(client(config)), Box::pin(client(config))) };
         let opened = tokio::time::timeout(CONNECT_TIMEOUT, opened).await;
         let ((publisher, one), (subscriber, other)) = opened.context("no answer in time")??;
         let broken = CancellationToken::new();
@@ -92,8 +98,9 @@ impl Link {
     /// to go: nobody knows what it hears.
     pub(super) async fn subscribe(&self, channels: impl IntoIterator<Item = String>) -> anyhow::Result<()> {
         let channels: Vec<String> = channels.into_iter().collect();
+        let patience = if channels.len() == 1 { ROOM_TIMEOUT } else { SUBSCRIBE_TIMEOUT };
         for chunk in channels.chunks(CHUNK) {
-            let confirmed = tokio::time::timeout(SUBSCRIBE_TIMEOUT, self.subscribe_chunk(chunk)).await;
+            let confirmed = tokio::time::timeout(patience, self.subscribe_chunk(chunk)).await;
             let confirmed = confirmed.context("no answer in time").and_then(|done| Ok(done?));
             if let Err(error) = confirmed {
                 self.broken.cancel();
@@ -117,12 +124,15 @@ impl Link {
 
     /// Stops hearing of a channel.
     pub(super) async fn unsubscribe(&self, channel: String) {
+        let slot = ClusterHash::Custom(redis_keyslot(channel.as_bytes()));
+        let there = Options { cluster_hash: self.is_cluster.then_some(slot), ..Options::default() };
         let told = async {
             if self.is_cluster {
-                self.subscriber.sunsubscribe(channel).await
+                self.subscriber.sunsubscribe(channel).await?;
             } else {
-                self.subscriber.unsubscribe(channel).await
+                self.subscriber.unsubscribe(channel).await?;
             }
+            self.subscriber.with_options(&there).ping::<()>(None).await
         };
         // Who hears too much drops it; and a connection that does not take this is about to be replaced.
         if let Ok(Err(error)) = tokio::time::timeout(SUBSCRIBE_TIMEOUT, told).await {
@@ -167,7 +177,9 @@ impl Link {
 
 fn slots(routing: &ClusterRouting) -> Slots {
     let ranges = routing.slots().iter();
-    let mut slots: Slots = ranges.map(|range| (range.start..=range.end, range.primary.clone())).collect();
+    // By address alone: the name for TLS is added later, to some.
+    let server = |server: &Server| Server::new(server.host.clone(), server.port);
+    let mut slots: Slots = ranges.map(|range| (range.start..=range.end, server(&range.primary))).collect();
     slots.sort_by_key(|(range, _)| *range.start());
     slots
 }

@@ -113,3 +113,47 @@ fn cost(message: &Message) -> usize {
         Message::Presence(news) => size_of::<Message>() + size_of_val(news.changes.as_slice()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{ActivityId, EpochId, Seq};
+
+    fn head() -> Message {
+        Message::Head { epoch: EpochId::new(), seq: Seq::ZERO, id: ActivityId::new() }
+    }
+
+    #[test]
+    fn it_holds_so_much_and_no_more() {
+        let outbox = Outbox::new(BusMetrics::new());
+        let org = OrgId::new();
+        let first = head();
+        outbox.push(org, first.clone());
+        for _ in 0..2 * MAX_MESSAGES {
+            outbox.push(org, head());
+        }
+        assert_eq!(outbox.waiting.lock().messages.len(), MAX_MESSAGES);
+        assert_eq!(outbox.pop(), Some((org, first)));
+        let mut waiting = outbox.waiting.lock();
+        assert!(!waiting.is_full(1) && waiting.is_full(MAX_BYTES));
+        while waiting.take().is_some() {}
+        assert_eq!(waiting.bytes, 0);
+    }
+
+    #[test]
+    fn what_waited_too_long_gives_way() {
+        let outbox = Outbox::new(BusMetrics::new());
+        let org = OrgId::new();
+        for _ in 0..MAX_MESSAGES {
+            outbox.push(org, head());
+        }
+        let long_ago = Instant::now().checked_sub(2 * MAX_AGE).expect("the machine runs for longer");
+        let half = MAX_MESSAGES / 2;
+        outbox.waiting.lock().messages.iter_mut().take(half).for_each(|message| message.since = long_ago);
+        let fresh = head();
+        outbox.push(org, fresh.clone());
+        assert_eq!(outbox.waiting.lock().messages.len(), MAX_MESSAGES);
+        let all: Vec<_> = std::iter::from_fn(|| outbox.pop()).collect();
+        assert_eq!((all.len(), &all[half].1), (half + 1, &fresh));
+    }
+}

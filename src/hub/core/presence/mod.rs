@@ -9,6 +9,7 @@
 
 mod changes;
 mod nodes;
+mod person;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use crate::hub::bus::{News, Seen};
 use crate::types::{NodeId, Timestamp, UserId};
 use changes::Changes;
 use nodes::{Change, Nodes};
+use person::Person;
 
 /// Whether there are other nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,18 +46,6 @@ enum Link {
     Down,
     /// They were listed then. From `settled_at` on every node has had the time to write its own.
     Up { listed_at: Instant, settled_at: Instant },
-}
-
-/// Somebody who is online, or was a moment ago.
-#[derive(Debug)]
-struct Person {
-    since: Timestamp,
-    /// Sockets on this node.
-    here: u32,
-    /// When the last of them went; others are told of it as long as they may come back.
-    left_at: Option<Instant>,
-    /// When the last socket anywhere went.
-    gone_at: Option<Instant>,
 }
 
 /// Somebody who is online.
@@ -476,25 +466,5 @@ impl Presence {
             self.look_at = Some(at);
             self.hurries = true;
         }
-    }
-}
-
-impl Person {
-    fn new(since: Timestamp) -> Self {
-        Self { since, here: 0, left_at: None, gone_at: None }
-    }
-
-    /// Whether this node's lease has them.
-    fn is_listed(&self) -> bool {
-        self.here > 0 || self.left_at.is_some()
-    }
-
-    /// Whether they left this node or all.
-    fn is_leaving(&self) -> bool {
-        self.left_at.is_some() || self.gone_at.is_some()
-    }
-
-    fn listing(&self) -> Option<Seen> {
-        self.is_listed().then_some(Seen { since: self.since, sockets: self.here })
     }
 }

@@ -1,12 +1,13 @@
 //! Several nodes' presence of one organisation against what is true, over arbitrary interleavings of sockets,
 //! messages that are lost, repeated and reordered, leases that are lost, outages, deaths and pauses.
 
+mod rules;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::changes::{CHUNK, MAX_OFFLINE};
 use super::*;
 
 const NODES: usize = 3;
@@ -449,107 +450,4 @@ proptest! {
             prop_assert_eq!(&peer.view, &online);
         }
     }
-}
-
-/// A node that is alone, and the moment at which it starts.
-fn alone() -> (Presence, Instant) {
-    let now = Instant::now() + Duration::from_secs(3600);
-    (Presence::new(times(), Company::Alone, now), now)
-}
-
-fn told(presence: &mut Presence, watch: &mut Watch) -> Vec<(UserId, bool)> {
-    presence.difference(watch).unwrap().map(|chunk| chunk.users.clone()).unwrap_or_default()
-}
-
-#[test]
-fn a_reconnect_within_the_debounce_is_silent_and_keeps_the_moment() {
-    let (mut presence, now) = alone();
-    let (ana, mut watch) = (UserId::new(), presence.watch());
-    presence.joined(ana, Timestamp::from_millis(7), now);
-    presence.settle(now, |_| true);
-    assert_eq!(told(&mut presence, &mut watch), [(ana, true)]);
-    presence.left(ana, now);
-    let back = now + times().debounce;
-    presence.settle(back, |_| true);
-    presence.joined(ana, Timestamp::from_millis(5000), back);
-    presence.settle(back + times().gather, |_| true);
-    assert_eq!(told(&mut presence, &mut watch), []);
-    let online: Vec<Online> = presence.online().collect();
-    assert_eq!(online, [Online { user: ana, since: Timestamp::from_millis(7), sockets: 1 }]);
-    presence.left(ana, back);
-    presence.settle(back + times().stay(), |_| true);
-    presence.settle(back + times().stay() + times().gather, |_| true);
-    assert_eq!(told(&mut presence, &mut watch), [(ana, false)]);
-    assert_eq!(presence.due(), None);
-}
-
-#[test]
-fn who_is_not_in_the_organisation_is_not_seen_from_then_on() {
-    let (mut presence, now) = alone();
-    let (ana, mut watch) = (UserId::new(), presence.watch());
-    presence.joined(ana, Timestamp::from_millis(0), now);
-    presence.settle(now, |_| false);
-    assert_eq!(told(&mut presence, &mut watch), []);
-    presence.access_changed(ana);
-    presence.settle(now + times().gather, |_| true);
-    assert_eq!(told(&mut presence, &mut watch), [(ana, true)]);
-    presence.access_changed(ana);
-    presence.settle(now + times().gather * 2, |_| false);
-    assert_eq!(told(&mut presence, &mut watch), [(ana, false)]);
-}
-
-#[test]
-fn what_comes_together_is_told_together() {
-    let (mut presence, now) = alone();
-    presence.joined(UserId::new(), Timestamp::from_millis(0), now);
-    assert!(presence.due().unwrap() <= now, "the first waits for nobody");
-    assert!(presence.settle(now, |_| true).seen);
-    for _ in 0..1000 {
-        presence.joined(UserId::new(), Timestamp::from_millis(0), now);
-    }
-    assert_eq!(presence.due(), Some(now + times().gather));
-    assert!(!presence.settle(now, |_| true).seen);
-    assert!(presence.settle(now + times().gather, |_| true).seen);
-    let mut watch = presence.watch();
-    let mut lengths = Vec::new();
-    while let Some(chunk) = presence.difference(&mut watch).unwrap() {
-        lengths.push(chunk.users.len());
-    }
-    assert_eq!(lengths, [CHUNK, CHUNK, CHUNK, 1001 - 3 * CHUNK]);
-    let (mut one, mut other) = (presence.watch(), presence.watch());
-    let (one, other) = (presence.difference(&mut one), presence.difference(&mut other));
-    assert!(std::sync::Arc::ptr_eq(&one.unwrap().unwrap(), &other.unwrap().unwrap()), "made once for all");
-}
-
-#[test]
-fn those_who_went_are_remembered_within_a_bound() {
-    let mut changes = Changes::default();
-    let users: Vec<UserId> = (0..=MAX_OFFLINE).map(|_| UserId::new()).collect();
-    for user in &users {
-        changes.set(*user, true);
-    }
-    let mut slow = changes.watch();
-    for user in &users {
-        changes.set(*user, false);
-    }
-    assert_eq!(changes.difference(&mut slow).unwrap_err(), Lagging);
-    let mut fresh = changes.watch();
-    assert!(changes.difference(&mut fresh).unwrap().is_none());
-}
-
-#[test]
-fn a_node_that_dies_is_missed_after_two_renewals_and_the_debounce() {
-    let mut world = World::new();
-    let user = world.users[0];
-    world.open(0, user);
-    world.pass(40);
-    assert!(world.nodes[1].seen.contains(&user));
-    world.kill(0);
-    let died = world.now;
-    while world.nodes[1].seen.contains(&user) {
-        world.pass(1);
-    }
-    let took = world.now - died;
-    let times = times();
-    assert!(took >= times.debounce && took <= times.lease + times.debounce + times.gather * 4, "{took:?}");
 }
