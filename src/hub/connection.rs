@@ -4,6 +4,7 @@
 //! token ends, when it is too slow, and how it is sent away. A transport only carries what the session has
 //! put into its outbox, in the order in which it is there.
 
+mod events;
 mod outbox;
 mod session;
 mod transport;
@@ -11,6 +12,7 @@ mod websocket;
 
 use std::time::Duration;
 
+pub(super) use self::events::Events;
 pub(super) use self::session::Peer;
 pub(super) use self::transport::Transport;
 pub(super) use self::websocket::{WebSocket, refuse};

@@ -2,16 +2,32 @@
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
+use super::connection::Transport;
 use super::core::Counts;
 use super::protocol::CloseCode;
 use crate::telemetry::metric;
 
+/// The sockets of a transport.
+struct Open {
+    now: Gauge,
+    accepted: Counter,
+}
+
+impl Open {
+    fn of(transport: &'static str) -> Self {
+        Self {
+            now: gauge!(metric::SOCKETS, "transport" => transport),
+            accepted: counter!(metric::SOCKETS_ACCEPTED, "transport" => transport),
+        }
+    }
+}
+
 /// Handles of the hub's metrics; [`metric`] says what each counts.
 pub(super) struct HubMetrics {
-    pub(super) sockets: Gauge,
+    websockets: Open,
+    streams: Open,
     pub(super) rooms: Gauge,
     pub(super) cached_bytes: Gauge,
-    pub(super) accepted: Counter,
     pub(super) deliveries_from_memory: Counter,
     pub(super) deliveries_from_log: Counter,
     pub(super) delivery_seconds: Histogram,
@@ -33,10 +49,10 @@ pub(super) struct HubMetrics {
 impl HubMetrics {
     pub(super) fn new() -> Self {
         Self {
-            sockets: gauge!(metric::SOCKETS),
+            websockets: Open::of("websocket"),
+            streams: Open::of("sse"),
             rooms: gauge!(metric::ROOMS),
             cached_bytes: gauge!(metric::CACHED_BYTES),
-            accepted: counter!(metric::SOCKETS_ACCEPTED),
             deliveries_from_memory: counter!(metric::DELIVERIES, "source" => "memory"),
             deliveries_from_log: counter!(metric::DELIVERIES, "source" => "log"),
             delivery_seconds: histogram!(metric::DELIVERY_SECONDS),
@@ -53,6 +69,25 @@ impl HubMetrics {
             sweep_failures: counter!(metric::SWEEP_FAILURES),
             divergences: counter!(metric::DIVERGENCES),
             bus_up: gauge!(metric::BUS_UP),
+        }
+    }
+
+    /// Counts a socket that was welcomed.
+    pub(super) fn opened(&self, transport: Transport) {
+        let open = self.open(transport);
+        open.now.increment(1.0);
+        open.accepted.increment(1);
+    }
+
+    /// One that was welcomed is gone.
+    pub(super) fn ended(&self, transport: Transport) {
+        self.open(transport).now.decrement(1.0);
+    }
+
+    fn open(&self, transport: Transport) -> &Open {
+        match transport {
+            Transport::WebSocket => &self.websockets,
+            Transport::Events => &self.streams,
         }
     }
 

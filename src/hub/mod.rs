@@ -14,6 +14,8 @@ mod nodes;
 pub mod protocol;
 mod room;
 mod socket;
+pub(crate) mod sse;
+mod stream;
 mod sweep;
 pub(crate) mod ws;
 
@@ -43,6 +45,7 @@ use crate::types::{Clock, OrgId, SessionId, Timestamp, UserId};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use socket::parse_wish;
 pub use socket::routes;
+pub(crate) use stream::routes as stream_routes;
 
 /// Replays share this many connections to the database: fewer than SQLite has readers, so that requests
 /// always find one.
@@ -121,15 +124,7 @@ impl Hub {
         let checked = self.inner.with_room(org, |room| room.core.lock().check(user, session, Instant::now()));
         match checked.await {
             Ok(admitted) => Ok(admitted),
-            Err(Denied::UserUnknown | Denied::SessionEnded) => Err(Error::refused(
-                Code::SessionEnded,
-                "The session has ended, or its user was removed. Sign in again.",
-            )),
-            // That there are many sockets keeps nobody from asking for something else.
-            Err(Denied::Stale | Denied::TooManySockets(_)) => Err(Error::refused(
-                Code::AccessUnknown,
-                "This node cannot tell now who may enter. Try again shortly.",
-            )),
+            Err(denied) => Err(refusal(denied)),
         }
     }
 
@@ -164,6 +159,20 @@ impl Hub {
     /// How many sockets are open.
     pub fn sockets(&self) -> usize {
         self.inner.rooms.read().values().map(|room| room.core.lock().len()).sum()
+    }
+}
+
+/// What a request is told whose sender may not enter.
+fn refusal(denied: Denied) -> Error {
+    match denied {
+        Denied::UserUnknown | Denied::SessionEnded => Error::refused(
+            Code::SessionEnded,
+            "The session has ended, or its user was removed. Sign in again.",
+        ),
+        // That there are many sockets keeps nobody from asking for something else.
+        Denied::Stale | Denied::TooManySockets(_) => {
+            Error::refused(Code::AccessUnknown, "This node cannot tell now who may enter. Try again shortly.")
+        }
     }
 }
 

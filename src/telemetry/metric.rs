@@ -37,11 +37,11 @@ metrics! {
     counter APPEND_REJECTED = "roomcast_append_rejected_total", "Activities that the group-commit writer refused, by reason.";
     counter TRANSACTIONS = "roomcast_database_transactions_total", "Transactions begun on the database, by mode: read or write.";
     counter UPKEEP_DELETED = "roomcast_upkeep_deleted_total", "Rows deleted because their time was over, by kind.";
-    gauge SOCKETS = "roomcast_sockets", "Sockets that are open now.";
+    gauge SOCKETS = "roomcast_sockets", "Sockets that are open now, by transport: websocket or sse.";
     gauge ROOMS = "roomcast_rooms", "Organisations whose log this node follows now.";
     gauge CACHED_BYTES = "roomcast_cached_bytes", "Bytes of logs that rooms remember.";
-    counter SOCKETS_ACCEPTED = "roomcast_sockets_accepted_total", "Sockets that were welcomed.";
-    counter SOCKETS_CLOSED = "roomcast_sockets_closed_total", "Sockets that this node closed or refused, by close code.";
+    counter SOCKETS_ACCEPTED = "roomcast_sockets_accepted_total", "Sockets that were welcomed, by transport.";
+    counter SOCKETS_CLOSED = "roomcast_sockets_closed_total", "Sockets of any transport that this node closed or refused, by close code.";
     counter DELIVERIES = "roomcast_deliveries_total", "Activities written to sockets, by source: memory or log.";
     histogram DELIVERY_SECONDS = "roomcast_delivery_seconds", "Seconds from learning of a commit to having written it to a socket.";
     counter SOCKET_WRITES = "roomcast_socket_writes_total", "Write calls on sockets.";

@@ -20,11 +20,11 @@ const KEPT_CAPACITY: usize = 4;
 
 #[derive(Default)]
 pub(super) struct Outbox {
-    /// What remains; the first may be begun.
+    /// What remains; the first may be taken in part.
     frames: VecDeque<Bytes>,
-    /// Whether the first is begun.
-    begun: bool,
-    /// Bytes written in all.
+    /// How many of the first are begun: what follows can still be kept back.
+    begun: usize,
+    /// Bytes that were taken in all.
     written: u64,
     /// Activities among the frames that were still in memory, and that were read from the log.
     from_memory: u64,
@@ -56,7 +56,7 @@ impl Outbox {
 
     /// Drops what is not begun: the peer is owed nothing more than the end of a frame.
     pub(super) fn keep_only_begun(&mut self) {
-        self.frames.truncate(usize::from(self.begun));
+        self.frames.truncate(self.begun);
     }
 
     /// Writes once, all that fits one call.
@@ -66,25 +66,57 @@ impl Outbox {
         for (slice, frame) in slices.iter_mut().zip(&self.frames) {
             *slice = IoSlice::new(frame);
         }
-        let mut length = stream.try_write_vectored(slices.get(..used).unwrap_or_default())?;
+        let length = stream.try_write_vectored(slices.get(..used).unwrap_or_default())?;
         if length == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
+        self.advance(length, metrics);
+        Ok(())
+    }
+
+    /// Whether there are frames that nobody began to write.
+    pub(super) fn has_unbegun(&self) -> bool {
+        self.frames.len() > self.begun
+    }
+
+    /// The frames that nobody began to write, which somebody does now.
+    pub(super) fn begin_all(&mut self) -> impl Iterator<Item = Bytes> {
+        let begun = std::mem::replace(&mut self.begun, self.frames.len());
+        self.frames.iter().skip(begun).cloned()
+    }
+
+    /// Drops the last `count` of those that were begun: they were not, after all.
+    pub(super) fn withdraw(&mut self, count: usize) {
+        let kept = self.begun.saturating_sub(count);
+        self.frames.drain(kept..self.begun);
+        self.begun = kept;
+    }
+
+    /// Notes how much was taken in all, where somebody else writes.
+    pub(super) fn took(&mut self, taken: u64, metrics: &HubMetrics) {
+        if let Ok(length) = usize::try_from(taken - self.written)
+            && length > 0
+        {
+            self.advance(length, metrics);
+        }
+    }
+
+    /// Drops what was taken.
+    fn advance(&mut self, mut length: usize, metrics: &HubMetrics) {
         self.written += length as u64;
         metrics.writes.increment(1);
         metrics.written_bytes.increment(length as u64);
         while let Some(first) = self.frames.front_mut() {
             if length < first.len() {
                 first.advance(length);
-                self.begun = self.begun || length > 0;
-                return Ok(());
+                self.begun = self.begun.max(usize::from(length > 0));
+                return;
             }
             length -= first.len();
-            self.begun = false;
+            self.begun = self.begun.saturating_sub(1);
             self.frames.pop_front();
         }
         self.emptied(metrics);
-        Ok(())
     }
 
     fn emptied(&mut self, metrics: &HubMetrics) {

@@ -27,6 +27,13 @@ pub(in crate::hub) struct Peer {
     pub(in crate::hub) waker: Arc<Notify>,
 }
 
+impl Peer {
+    /// A fraction of 1 by which peers that came together are told apart, so that they do not do everything together.
+    pub(super) fn fraction(&self) -> f64 {
+        fraction(self.id)
+    }
+}
+
 /// A stretch in which the peer did not take all it could have.
 #[derive(Clone, Copy)]
 struct Stall {
@@ -79,6 +86,7 @@ impl Session {
     /// A peer that has joined. It leaves its room when it is dropped.
     pub(in crate::hub) fn new(app: App, transport: Transport, room: Arc<Room>, peer: Peer) -> Self {
         let Peer { id, claims, joined, waker } = peer;
+        let heartbeat = transport.heartbeat(&app.config.server.timeouts);
         let welcome = ServerFrame::Welcome {
             connection_id: id,
             organisation_id: claims.org,
@@ -88,12 +96,11 @@ impl Session {
             head_seq: joined.head,
             epoch: joined.epoch,
             resumed: joined.resumed,
-            heartbeat_seconds: transport.heartbeat().as_secs(),
+            heartbeat_seconds: heartbeat.as_secs(),
             token_expires_at: claims.expires_at(),
         };
         let now = Instant::now();
-        app.hub.inner.metrics.sockets.increment(1.0);
-        app.hub.inner.metrics.accepted.increment(1);
+        app.hub.inner.metrics.opened(transport);
         Self {
             welcome: transport.frame(&welcome),
             gap: joined.gap.and_then(|gap| transport.frame(&ServerFrame::from(gap))),
@@ -107,7 +114,7 @@ impl Session {
             expires: now + claims.expires_at().since(app.clock.now()),
             stall: None,
             // Ten thousand that came at once are not to be pinged at once.
-            heartbeat_at: now + transport.heartbeat().mul_f64(0.5 + 0.5 * fraction(id)),
+            heartbeat_at: now + heartbeat.mul_f64(0.5 + 0.5 * fraction(id)),
             closing: Closing::No,
             app,
         }
@@ -171,7 +178,7 @@ impl Session {
             return Due::Nothing;
         }
         self.tell = true;
-        self.heartbeat_at = now + self.transport.heartbeat();
+        self.heartbeat_at = now + self.transport.heartbeat(&self.app.config.server.timeouts);
         Due::Heartbeat
     }
 
@@ -282,7 +289,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.room.leave(self.key);
-        self.app.hub.inner.metrics.sockets.decrement(1.0);
+        self.app.hub.inner.metrics.ended(self.transport);
     }
 }
 

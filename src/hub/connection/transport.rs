@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::config::Timeouts;
 use crate::hub::core::Entry;
 use crate::hub::protocol::{CloseCode, ServerFrame};
+use crate::hub::sse;
 use crate::hub::ws::frame;
 
 /// How a peer is connected.
@@ -13,13 +15,16 @@ use crate::hub::ws::frame;
 pub(in crate::hub) enum Transport {
     /// A WebSocket: `GET /ws`.
     WebSocket,
+    /// Server-sent events: `GET /stream`.
+    Events,
 }
 
 impl Transport {
     /// Between two heartbeats.
-    pub(super) fn heartbeat(self) -> Duration {
+    pub(super) fn heartbeat(self, timeouts: &Timeouts) -> Duration {
         match self {
-            Self::WebSocket => Duration::from_secs(25),
+            Self::WebSocket => timeouts.socket_heartbeat,
+            Self::Events => timeouts.stream_heartbeat,
         }
     }
 
@@ -28,6 +33,7 @@ impl Transport {
         let json = serde_json::to_vec(frame).ok()?;
         Some(match self {
             Self::WebSocket => frame::text(&json),
+            Self::Events => sse::message(frame.position(), &json),
         })
     }
 
@@ -35,6 +41,7 @@ impl Transport {
     pub(super) fn entry(self, entry: &Entry) -> Bytes {
         match self {
             Self::WebSocket => entry.websocket(),
+            Self::Events => entry.event(),
         }
     }
 
@@ -42,6 +49,7 @@ impl Transport {
     pub(super) fn close(self, code: CloseCode) -> Bytes {
         match self {
             Self::WebSocket => frame::close(code),
+            Self::Events => sse::close(code),
         }
     }
 }

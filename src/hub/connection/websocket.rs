@@ -148,7 +148,8 @@ impl WebSocket {
         if self.session.on_deadline(self.sent()) == Due::Nothing {
             return;
         }
-        if self.heard_at.elapsed() > Transport::WebSocket.heartbeat() * 2 {
+        let heartbeat = Transport::WebSocket.heartbeat(&self.session.app.config.server.timeouts);
+        if self.heard_at.elapsed() > heartbeat * 2 {
             tracing::debug!("a peer was silent for two heartbeats");
             self.peer_done = true;
             return;
