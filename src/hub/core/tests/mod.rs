@@ -4,6 +4,7 @@
 
 mod broken;
 mod rules;
+mod wakes;
 mod world;
 
 use std::cell::Cell;
