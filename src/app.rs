@@ -98,7 +98,7 @@ impl App {
     /// Opens the database, brings it up to date, and listens. Returns once requests are answered.
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Running> {
         config.validate()?;
-        let bus = bus::from_config(&config);
+        let bus = bus::from_config(&config)?;
         Self::start_on(config, clock, bus).await
     }
 

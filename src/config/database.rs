@@ -33,10 +33,6 @@ pub struct DatabaseConfig {
           help_heading = "Database")]
     pub run_migrations: bool,
 
-    /// Redis, which connects several hubs on one PostgreSQL; not supported by this version yet
-    #[arg(long, env = "REDIS_URL", global = true, help_heading = "Database", hide_env_values = true)]
-    pub redis_url: Option<Secret>,
-
     /// Days after which activities are deleted; 0 keeps them
     #[arg(
         long,

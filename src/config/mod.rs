@@ -9,6 +9,7 @@ mod database;
 pub mod environment;
 mod limits;
 mod parse;
+mod redis;
 mod risks;
 mod server;
 mod timeouts;
@@ -23,9 +24,11 @@ pub use self::broken::{Broken, Protection};
 pub use self::database::DatabaseConfig;
 pub use self::limits::LimitsConfig;
 pub use self::parse::Secret;
+pub use self::redis::RedisConfig;
 pub use self::server::ServerConfig;
 pub use self::timeouts::Timeouts;
 use crate::db::DatabaseUrl;
+use crate::hub::bus::RedisUrl;
 
 /// All settings of a hub.
 #[derive(Debug, Clone, Args)]
@@ -36,6 +39,9 @@ pub struct Config {
     /// Where it stores.
     #[command(flatten)]
     pub database: DatabaseConfig,
+    /// What connects it to other hubs.
+    #[command(flatten)]
+    pub redis: RedisConfig,
     /// Who may enter, and for how long.
     #[command(flatten)]
     pub auth: AuthConfig,
@@ -122,19 +128,21 @@ impl Config {
         }
     }
 
+    /// The Redis that connects it to other hubs, if any. A URL that cannot be read is not repeated: it may
+    /// hold a password.
+    pub fn redis_url(&self) -> anyhow::Result<Option<RedisUrl>> {
+        let url = self.redis.url.as_ref().map(Secret::reveal);
+        url.map(|url| url.parse().map_err(|error| anyhow::anyhow!("REDIS_URL {error}"))).transpose()
+    }
+
     /// Refuses settings that contradict each other, in a sentence that names them.
     pub fn validate(&self) -> anyhow::Result<()> {
         let url = self.database_url()?;
-        if self.database.redis_url.is_some() {
-            match url {
-                DatabaseUrl::Sqlite(_) => bail!(
-                    "REDIS_URL connects several hubs on one PostgreSQL, but this one stores in SQLite, which only \
-                     one process can use: set DATABASE_URL to postgres://…, or unset REDIS_URL"
-                ),
-                DatabaseUrl::Postgres(_) => bail!(
-                    "REDIS_URL is set, but this version runs as a single hub and cannot use Redis yet: unset it"
-                ),
-            }
+        if self.redis_url()?.is_some() && matches!(url, DatabaseUrl::Sqlite(_)) {
+            bail!(
+                "REDIS_URL connects several hubs on one PostgreSQL, but this one stores in SQLite, which only one \
+                 process can use: set DATABASE_URL to postgres://…, or unset REDIS_URL"
+            );
         }
         let keys = [
             ("JWT_ACCESS_SECRET", &self.auth.jwt_access_secret),
@@ -194,7 +202,10 @@ mod tests {
             let message = validate(arguments).expect_err("must be refused");
             assert!(message.contains(named), "{message}");
         };
-        refused(&["--redis-url", "redis://localhost"], "REDIS_URL");
+        refused(&["--redis-url", "redis://localhost"], "SQLite");
+        refused(&["--redis-url", "http://localhost"], "REDIS_URL");
+        refused(&["--redis-prefix", "a{b}"], "braces");
+        refused(&["--redis-prefix", ""], "1 to 64");
         refused(&["--database-url", "postgres://h/d"], "JWT_ACCESS_SECRET");
         refused(&["--jwt-access-secret", "short"], "JWT_ACCESS_SECRET");
         refused(&["--database-url", "mysql://h/d"], "postgres://");

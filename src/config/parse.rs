@@ -73,6 +73,16 @@ pub(super) fn password_queue(text: &str) -> Result<usize, String> {
     within(text, 1..=1 << 16)
 }
 
+/// Braces would choose the slot of a cluster that keys lie in.
+pub(super) fn key_prefix(text: &str) -> Result<String, String> {
+    let fits = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}');
+    if (1..=64).contains(&text.len()) && text.bytes().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be 1 to 64 visible ASCII characters without braces".to_owned())
+    }
+}
+
 /// An address, which is a network of one, or a network such as 10.0.0.0/8.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();

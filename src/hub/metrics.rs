@@ -3,6 +3,7 @@
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 use super::connection::Transport;
+use super::core::Counts;
 use super::protocol::CloseCode;
 use crate::telemetry::metric;
 
@@ -34,9 +35,12 @@ pub(super) struct HubMetrics {
     pub(super) written_bytes: Counter,
     pub(super) received: Counter,
     pub(super) replay_reads: Counter,
-    pub(super) gaps: Counter,
+    gaps: Counter,
+    gaps_filled_by_bus: Counter,
+    gaps_filled_from_log: Counter,
     pub(super) sweep_reads: Counter,
-    pub(super) sweep_catches: Counter,
+    sweep_catches: Counter,
+    pub(super) resubscriptions: Counter,
     pub(super) sweep_failures: Counter,
     pub(super) divergences: Counter,
     pub(super) bus_up: Gauge,
@@ -57,6 +61,9 @@ impl HubMetrics {
             received: counter!(metric::SOCKET_RECEIVED),
             replay_reads: counter!(metric::REPLAY_READS),
             gaps: counter!(metric::GAPS),
+            gaps_filled_by_bus: counter!(metric::GAPS_FILLED, "source" => "bus"),
+            gaps_filled_from_log: counter!(metric::GAPS_FILLED, "source" => "log"),
+            resubscriptions: counter!(metric::RESUBSCRIPTIONS),
             sweep_reads: counter!(metric::SWEEP_READS),
             sweep_catches: counter!(metric::SWEEP_CATCHES),
             sweep_failures: counter!(metric::SWEEP_FAILURES),
@@ -82,6 +89,15 @@ impl HubMetrics {
             Transport::WebSocket => &self.websockets,
             Transport::Events => &self.streams,
         }
+    }
+
+    /// Adds what happened in a room.
+    pub(super) fn count(&self, counts: Counts) {
+        let Counts { gaps, came, read, catches } = counts;
+        self.gaps.increment(gaps);
+        self.gaps_filled_by_bus.increment(came);
+        self.gaps_filled_from_log.increment(read);
+        self.sweep_catches.increment(catches);
     }
 
     /// Counts a socket that this node closed or refused.

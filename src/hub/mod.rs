@@ -30,7 +30,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::bus::{Bus, BusState, Listener};
-use self::core::{Admitted, ConnectionKey, Denied, Join, Joined, SocketLimits, SocketsOf};
+use self::core::{
+    Admitted, ConnectionKey, Denied, Join, Joined, REORDER_WINDOW, SocketLimits, SocketsOf, Told,
+};
 use self::metrics::HubMetrics;
 use self::room::{Room, State};
 use crate::activity;
@@ -265,7 +267,7 @@ impl Inner {
         let Some(head) = heads.first() else {
             return Err(Denied::UserUnknown);
         };
-        room.sweep(self, before, head, read_at);
+        room.sweep(self, before, head, read_at, Told::Asked);
         // Its task reads what is missing, which takes a few milliseconds.
         let caught_up = || room.core.lock().mark().is_none_or(|mark| mark.seq >= head.last_seq);
         while !caught_up() && !room.core.lock().is_ended() {
@@ -317,6 +319,15 @@ impl Inner {
     fn diverged(&self, room: &Room) {
         self.metrics.divergences.increment(1);
         tracing::error!(organisation.id = %room.org, "the log was replaced by another; its sockets are closed");
+    }
+
+    /// When what a room lacks is to be read: it may still come by itself where the bus carries it.
+    fn due(&self) -> Instant {
+        let window = match self.bus.state() {
+            BusState::Up => REORDER_WINDOW,
+            BusState::Down => Duration::ZERO,
+        };
+        Instant::now() + window
     }
 
     /// Tokens of sessions that ended before this have expired. A minute is added for clocks that differ.

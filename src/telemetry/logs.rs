@@ -29,6 +29,8 @@ pub fn init(config: &TelemetryConfig) -> anyhow::Result<()> {
 fn filter(directives: &str) -> anyhow::Result<EnvFilter> {
     let quiet = QUIET.iter().filter(|library| !directives.contains(*library));
     let quiet = quiet.map(|library| format!("{library}=info"));
-    let all: Vec<String> = std::iter::once(directives.to_owned()).chain(quiet).collect();
+    // What it warns of is that a connection ended, a line for each and every attempt; the bus says that once.
+    let redis = (!directives.contains("fred")).then(|| "fred=error".to_owned());
+    let all: Vec<String> = std::iter::once(directives.to_owned()).chain(quiet).chain(redis).collect();
     EnvFilter::try_new(all.join(",")).with_context(|| format!("RUST_LOG: cannot read {directives:?}"))
 }

@@ -48,10 +48,18 @@ metrics! {
     counter SOCKET_WRITTEN_BYTES = "roomcast_socket_written_bytes_total", "Bytes written to sockets.";
     counter SOCKET_RECEIVED = "roomcast_socket_messages_received_total", "Messages received from sockets.";
     counter REPLAY_READS = "roomcast_replay_reads_total", "Blocks of logs that were read for those who were behind.";
-    counter GAPS = "roomcast_gaps_filled_total", "Gaps in what was heard of, read from the log.";
+    counter GAPS = "roomcast_gaps_found_total", "Gaps in what rooms were told of.";
+    counter GAPS_FILLED = "roomcast_gaps_filled_total", "Gaps that were filled, by source: bus (it came by itself) or log.";
     counter SWEEP_READS = "roomcast_sweep_reads_total", "Reads with which sweeps asked where logs stand.";
-    counter SWEEP_CATCHES = "roomcast_sweep_catches_total", "Rooms that a sweep found behind their log.";
+    counter SWEEP_CATCHES = "roomcast_sweep_catches_total", "Times that a sweep found what a room was not told of.";
+    counter RESUBSCRIPTIONS = "roomcast_bus_resubscriptions_total", "Times that a room subscribed again because the sweep found what the bus had not told of.";
     counter SWEEP_FAILURES = "roomcast_sweep_failures_total", "Sweeps that could not compare rooms with their logs.";
+    gauge BUS_OUTBOX = "roomcast_bus_outbox_messages", "Messages that wait to be published on the bus.";
+    counter BUS_PUBLISHED = "roomcast_bus_published_total", "Messages published on the bus.";
+    counter BUS_RECEIVED = "roomcast_bus_received_total", "Messages of other nodes received on the bus.";
+    counter BUS_DROPPED = "roomcast_bus_dropped_total", "Messages that the bus dropped, by reason.";
+    counter BUS_CONNECTS = "roomcast_bus_connects_total", "Times that the bus came up.";
+    histogram BUS_ROUND_TRIP = "roomcast_bus_round_trip_seconds", "Seconds until the bus heard a probe of its own.";
     gauge BUS_UP = "roomcast_bus_up", "Whether the bus between the nodes carries messages: 1 or 0.";
     counter DIVERGENCES = "roomcast_log_divergences_total", "Logs that were found replaced by others.";
 }

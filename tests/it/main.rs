@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "what a test does not expect should fail it, wherever it happens")]
 
 mod activity;
+mod bus;
+mod chaos;
 mod cluster;
 mod crashes;
 mod db;

@@ -4,6 +4,8 @@
 //! sweep finds what no hint told of. It knows neither rooms nor sockets, and nobody waits for it to deliver.
 
 mod local;
+pub mod message;
+mod redis;
 
 use std::sync::{Arc, Weak};
 
@@ -11,13 +13,18 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 pub use local::{Exchange, LocalBus};
+pub use redis::{RedisBus, RedisHandle, RedisUrl};
 
 use crate::config::Config;
 use crate::types::{ActivityId, EpochId, LogEntry, OrgId, Seq};
 
-/// The bus that the settings name: within this process, of which one node alone has nobody to talk to.
-pub fn from_config(_config: &Config) -> Arc<dyn Bus> {
-    Exchange::default().join()
+/// The bus that the settings name: on Redis, or within this process, where one node alone has nobody to talk
+/// to. Nothing is connected yet.
+pub fn from_config(config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
+    Ok(match config.redis_url()? {
+        Some(url) => RedisBus::new(&url, &config.redis.prefix)?,
+        None => Exchange::default().join(),
+    })
 }
 
 /// What one node tells the others about an organisation.
@@ -80,6 +87,11 @@ pub trait Bus: Send + Sync {
 
     /// Whether it carries messages now.
     fn state(&self) -> BusState;
+
+    /// Redis, for what lives there beside the bus; none where the bus is on nothing of the kind.
+    fn redis(&self) -> Option<RedisHandle> {
+        None
+    }
 
     /// Carries messages until `stop` is cancelled, then sends what waits in its outbox, and ends. Run once.
     fn run(self: Arc<Self>, listener: Weak<dyn Listener>, stop: CancellationToken) -> BoxFuture<'static, ()>;

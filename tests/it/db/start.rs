@@ -118,6 +118,14 @@ async fn settings_that_contradict_each_other_are_named() {
     expect_refused(Child::start(&[], &short), &["JWT_ACCESS_SECRET"]).await;
     let redis = [("REDIS_URL", "redis://localhost"), ("PORT", "0")];
     expect_refused(Child::start(&[], &redis), &["REDIS_URL", "SQLite"]).await;
+    let password = "a-password-7713";
+    let wrong = format!("http://u:{password}@localhost");
+    let child = Child::start(&[], &[("REDIS_URL", &wrong), ("PORT", "0")]);
+    let (status, output) = child.ended().await;
+    assert!(!status.success() && output.contains("REDIS_URL must begin with redis://"), "{output}");
+    assert!(!output.contains(password), "{output}");
+    let prefix = [("REDIS_PREFIX", "a b"), ("PORT", "0")];
+    expect_refused(Child::start(&[], &prefix), &["--redis-prefix", "1 to 64"]).await;
     let scheme = [("DATABASE_URL", "mysql://localhost/x"), ("PORT", "0")];
     expect_refused(Child::start(&[], &scheme), &["postgres://", "sqlite:"]).await;
     let keyless = [("DATABASE_URL", "postgres://u:a-password-7712@127.0.0.1:1/x"), ("PORT", "0")];

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
@@ -31,6 +31,8 @@ impl Authority {
     pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
+        // A name of its own: OpenSSL takes a certificate for its own issuer where both have the same.
+        params.distinguished_name.push(DnType::CommonName, "Roomcast test authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let root = params.self_signed(&key).unwrap();
         let mut roots = RootCertStore::empty();
@@ -41,6 +43,7 @@ impl Authority {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let issuer = Issuer::new(params, key);
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("root.crt"), root.pem()).unwrap();
         Self { issuer, connector: TlsConnector::from(Arc::new(config)), folder }
     }
 
@@ -60,6 +63,11 @@ impl Authority {
     /// Where it finds the key.
     pub(crate) fn key_path(&self) -> PathBuf {
         self.folder.path().join("hub.key")
+    }
+
+    /// Where whoever is to trust it finds its own certificate.
+    pub(crate) fn root_path(&self) -> PathBuf {
+        self.folder.path().join("root.crt")
     }
 
     /// Puts a pair where the server looks.
