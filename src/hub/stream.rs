@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::Notify;
 use tracing::Instrument as _;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -65,8 +65,23 @@ struct StreamParams {
 struct StreamHeaders {
     /// The same as `after`, and wins over it: what browsers send when they come back by themselves. Empty is as if it
     /// were not there.
-    #[param(rename = "Last-Event-ID")]
-    last_event_id: Option<Seq>,
+    #[param(rename = "Last-Event-ID", required = false)]
+    last_event_id: Seq,
+}
+
+/// One event of the stream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes events in the OpenAPI document; it is never made")]
+struct StreamEvent {
+    /// `message`, where it has no name, or `CLOSE`, which is the last.
+    #[schema(example = "message")]
+    event: Option<String>,
+    /// The frame's JSON; of `CLOSE` that of an object with `code` and `reason`.
+    #[schema(example = r#"{"type":"PONG","payload":{"seq":42}}"#)]
+    data: String,
+    /// The position.
+    #[schema(pattern = "^[0-9]+$", example = "42")]
+    id: Option<String>,
 }
 
 /// What is asked for in the query, besides the token.
@@ -91,7 +106,7 @@ impl FromFields for StreamQuery {
 /// socket's close code and its reason. The stream ends when its token does.
 #[utoipa::path(get, path = "/stream", tag = "activities", security(("bearer" = [])),
     params(StreamParams, StreamHeaders),
-    responses((status = 200, description = "Events, until a `CLOSE`", content_type = "text/event-stream", body = String),
+    responses((status = 200, description = "Events, until a `CLOSE`", content_type = "text/event-stream", body = StreamEvent),
         Problems))]
 async fn open_stream(State(app): State<App>, request: Request) -> Result<Response> {
     if app.stop.is_cancelled() {

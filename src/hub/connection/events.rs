@@ -20,7 +20,7 @@ use crate::hub::sse;
 use crate::server::line::Line;
 
 /// A browser comes back by itself after this and up to as much again: ten thousand at once are not to be back at once.
-const RETRY: Duration = Duration::from_millis(1000);
+const RETRY: Duration = Duration::from_secs(1);
 
 pub(in crate::hub) struct Events {
     session: Session,
