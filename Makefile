@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # rustup's folder, for a shell that was open before Rust was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help run env test check fuzz fmt migration clean need-rust
+.PHONY: help run env test check chaos fuzz fmt migration clean need-rust
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ check: need-rust ## Check format, lints and documentation
 
 fuzz: need-rust ## Run every fuzz target for a minute (SECONDS=60, TARGETS="...")
 	@scripts/fuzz --seconds "$(or $(SECONDS),60)" $(TARGETS)
+
+chaos: need-rust ## Let everything fail on three nodes for ten minutes (SECONDS=600, SEED=...)
+	@scripts/chaos --seconds "$(or $(SECONDS),600)" $(if $(SEED),--seed "$(SEED)") $(ARGS)
 
 fmt: need-rust ## Format the code
 	cargo fmt --all

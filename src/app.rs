@@ -98,13 +98,14 @@ impl App {
     /// Opens the database, brings it up to date, and listens. Returns once requests are answered.
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Running> {
         config.validate()?;
+        // First: the parts keep handles to what they count, and the bus is one of them.
+        telemetry::metric::install()?;
         let bus = bus::from_config(&config)?;
         Self::start_on(config, clock, bus).await
     }
 
     /// The same, as a node on this bus.
     pub async fn start_on(config: Config, clock: Clock, bus: Arc<dyn Bus>) -> anyhow::Result<Running> {
-        // First: the parts keep handles to what they count.
         let metrics = telemetry::metric::install()?;
         let db = Db::open(&config.database_url()?, config.database.max_connections).await?;
         if config.database.run_migrations {

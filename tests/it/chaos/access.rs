@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::house::House;
 use super::publisher::{Judgement, judge};
-use super::subscriber::{Session, Subscriber};
+use super::subscriber::Over;
 use crate::crashes::Dice;
 use crate::harness::organisation::fresh_email;
 use crate::harness::{Answer, Call, Client, PASSWORD, Person};
@@ -158,8 +158,8 @@ impl Access {
         // Some ask for all that there was, and some begin where they come.
         let after = (self.dice.below(3) == 0).then_some(0);
         let first = usize::try_from(self.dice.below(self.nodes.len() as u64)).unwrap();
-        let subscriber = Subscriber::start(&self.nodes, first, &Session::new(guest.clone()), after);
-        self.house().passing.lock().push(subscriber);
+        let over = if self.changes.came.is_multiple_of(2) { Over::Socket } else { Over::Stream };
+        self.house().watch(over, &self.nodes, first, &guest, after);
         self.guests.push(guest);
         self.changes.came += 1;
     }

@@ -13,7 +13,8 @@ use super::NODES;
 use crate::crashes::server::{Server, Shutdown};
 use crate::crashes::site::Site;
 use crate::harness::environment::report;
-use crate::harness::proxy::Proxy;
+use crate::harness::proxy::{Mode, Proxy};
+use crate::harness::redis::{Guard, RedisServer};
 use crate::harness::{Client, at_last};
 
 /// How long a publisher waits for an answer before it asks another node.
@@ -26,6 +27,9 @@ const DRAIN_SECONDS: &str = "1";
 pub(super) struct Node {
     site: Turn<Site>,
     pub(super) proxy: Proxy,
+    /// Through which it reaches Redis.
+    redis_link: Proxy,
+    redis_turn: Turn<()>,
     /// Through the proxy.
     pub(super) client: Client,
     /// Past it, to ask for metrics.
@@ -39,20 +43,23 @@ pub(super) struct Node {
 pub(super) struct Cluster {
     pub(super) nodes: Vec<Node>,
     postgres: Turn<Server>,
+    redis: Turn<RedisServer>,
     /// Where the logs of the nodes go if the test fails.
     kept: PathBuf,
 }
 
 impl Cluster {
-    /// All of it, running; `None` where there is no PostgreSQL to run it on.
-    pub(super) async fn start(seed: u64, environment: &[(&str, &str)]) -> Option<Self> {
+    /// All of it, running; `None` where there is no PostgreSQL to run it on. `name` tells where its logs are
+    /// kept, should it come to that.
+    pub(super) async fn start(name: &str, environment: &[(&str, &str)]) -> Option<Self> {
         let postgres = Server::create().await?;
+        let redis = RedisServer::start(Guard::Open).await;
         let mut nodes = Vec::new();
         for _ in 0..NODES {
-            nodes.push(Node::start(&postgres, environment).await);
+            nodes.push(Node::start(&postgres, &redis, environment).await);
         }
-        let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{seed}"));
-        Some(Self { nodes, postgres: Turn::new(postgres), kept })
+        let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{name}"));
+        Some(Self { nodes, postgres: Turn::new(postgres), redis: Turn::new(redis), kept })
     }
 
     /// The clients of all nodes.
@@ -68,13 +75,60 @@ impl Cluster {
         postgres.start().await;
     }
 
+    /// Ends Redis, waits and starts it again.
+    pub(super) async fn restart_redis(&self, away: Duration) {
+        let mut redis = self.redis.lock().await;
+        redis.stop();
+        tokio::time::sleep(away).await;
+        redis.resurrect().await;
+    }
+
+    /// Where Redis is, past the proxies.
+    pub(super) async fn redis_url(&self) -> String {
+        self.redis.lock().await.url()
+    }
+
+    pub(super) async fn flush_redis(&self) {
+        self.redis.lock().await.flush();
+    }
+
+    /// Has all nodes reach Redis in this mode from now on.
+    pub(super) fn set_redis(&self, mode: Mode) {
+        for node in &self.nodes {
+            node.redis_link.set(mode);
+        }
+    }
+
+    /// How often the bus of each node came up.
+    pub(super) async fn bus_connects(&self) -> Vec<u64> {
+        self.take_counts().await;
+        let connects = |node: &Node| node.counted("roomcast_bus_connects_total");
+        self.nodes.iter().map(connects).collect()
+    }
+
+    /// Has these nodes reach Redis in this mode for so long.
+    pub(super) async fn spoil_redis(&self, node: Option<usize>, mode: Mode, lasts: Duration) {
+        let links: Vec<&Node> = match node {
+            Some(node) => vec![&self.nodes[node]],
+            None => self.nodes.iter().collect(),
+        };
+        // Another fault may have one of them already.
+        let mut turns = Vec::new();
+        for node in &links {
+            turns.push(node.redis_turn.lock().await);
+        }
+        for node in &links {
+            node.redis_link.set(mode);
+        }
+        tokio::time::sleep(lasts).await;
+        for node in links {
+            node.redis_link.set(Mode::Pass);
+        }
+    }
+
     /// A sum over all nodes and their lives, by the whole name of a metric with its labels.
     pub(super) fn counted(&self, metric: &str) -> u64 {
-        let lives = self.nodes.iter().flat_map(|node| node.counted.lock().clone());
-        let sum: f64 = lives.filter_map(|life| life.get(metric).copied()).sum();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counters are small")]
-        let count = sum as u64;
-        count
+        self.nodes.iter().map(|node| node.counted(metric)).sum()
     }
 
     /// Notes what every node has counted so far.
@@ -121,8 +175,11 @@ impl Drop for KeepLogs {
 }
 
 impl Node {
-    async fn start(postgres: &Server, environment: &[(&str, &str)]) -> Self {
-        let mut site = Site::at(&postgres.url()).with("DRAIN_SECONDS", DRAIN_SECONDS);
+    async fn start(postgres: &Server, redis: &RedisServer, environment: &[(&str, &str)]) -> Self {
+        let redis_link = Proxy::to(&redis.addr());
+        let address = redis_link.addr().to_string();
+        let mut site = Site::at(&postgres.url()).with("REDIS_URL", &redis.url_at(&address));
+        site = site.with("DRAIN_SECONDS", DRAIN_SECONDS);
         // Nobody has to sign in again only because the test takes its time.
         site = site.with("JWT_ACCESS_EXPIRES_IN", "6h").with("FRAMES_PER_MINUTE", "0");
         for (name, value) in environment {
@@ -134,7 +191,16 @@ impl Node {
         let client = Client::impatient(format!("http://{}", proxy.addr()), PATIENCE);
         let direct = Client::impatient(direct.base, PATIENCE);
         let counted = Mutex::new(vec![BTreeMap::new()]);
-        Self { site: Turn::new(site), proxy, client, direct, written: Mutex::default(), counted }
+        Self {
+            site: Turn::new(site),
+            proxy,
+            redis_link,
+            redis_turn: Turn::default(),
+            client,
+            direct,
+            written: Mutex::default(),
+            counted,
+        }
     }
 
     /// Ends it with SIGKILL, waits and starts it again.
@@ -174,6 +240,15 @@ impl Node {
             (answer.status == 200).then_some(())
         })
         .await;
+    }
+
+    /// A sum over its lives.
+    fn counted(&self, metric: &str) -> u64 {
+        let lives = self.counted.lock();
+        let sum: f64 = lives.iter().filter_map(|life| life.get(metric)).sum();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counters are small")]
+        let count = sum as u64;
+        count
     }
 
     /// Notes what it has counted so far, if it answers.

@@ -11,9 +11,14 @@ use tokio::sync::{Mutex as Turn, Semaphore};
 use super::NODES;
 use super::cluster::Cluster;
 use super::house::House;
+use super::lag::Lag;
 use super::schedule::{Kind, Step};
 use crate::crashes::server::Shutdown;
 use crate::harness::environment::report;
+use crate::harness::proxy::Mode;
+
+/// How late a slow Redis is: longer than a room waits for what is missing.
+const DELAY: Duration = Duration::from_millis(150);
 
 /// A fault as it happened.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +29,8 @@ pub(super) struct Happened {
     /// How much was acknowledged to the first organisation by then.
     pub(super) seqs: (i64, i64),
     pub(super) recovery: Duration,
+    /// The longest that an acknowledged message took to everybody, from the beginning to the recovery.
+    pub(super) delay: Duration,
 }
 
 pub(super) struct Director {
@@ -34,16 +41,19 @@ pub(super) struct Director {
     turns: [Turn<()>; NODES],
     may_be_away: Semaphore,
     happened: Mutex<Vec<Happened>>,
+    lag: Lag,
     /// Whether each fault is told when it is over.
     tells: bool,
 }
 
 impl Director {
     pub(super) fn new(cluster: &Arc<Cluster>, houses: &Arc<Vec<House>>, tells: bool) -> Arc<Self> {
+        let started = Instant::now();
         Arc::new(Self {
             cluster: Arc::clone(cluster),
             houses: Arc::clone(houses),
-            started: Instant::now(),
+            started,
+            lag: Lag::new(started),
             turns: Default::default(),
             may_be_away: Semaphore::new(NODES - 1),
             happened: Mutex::default(),
@@ -60,7 +70,11 @@ impl Director {
                 self.perform(*step).await;
             })
             .collect();
-        while running.next().await.is_some() {}
+        let all = async { while running.next().await.is_some() {} };
+        tokio::select! {
+            () = all => {}
+            () = self.lag.watch(&self.houses) => {}
+        }
     }
 
     /// What has happened so far, in the order in which it began.
@@ -88,9 +102,10 @@ impl Director {
             (ended, self.recovered(&self.highest()).await)
         };
         let from = if step.kind.leaves_service() { began } else { ended };
+        let delay = self.lag.longest(began, recovered.max(ended));
         let recovery = recovered.saturating_sub(from);
         let first = (seqs[0], self.highest()[0]);
-        self.happened.lock().push(Happened { step, began, seqs: first, recovery });
+        self.happened.lock().push(Happened { step, began, seqs: first, recovery, delay });
         if self.tells {
             let acknowledged: usize = self.houses.iter().map(|house| house.ledger.count()).sum();
             report(&format!(
@@ -108,6 +123,11 @@ impl Director {
             Kind::NodePaused => node.pause(lasts).await,
             Kind::NodeDrained => node.drain(lasts).await,
             Kind::ClientsDropped => node.proxy.cut(),
+            Kind::RedisRestarted => self.cluster.restart_redis(lasts / 4).await,
+            Kind::RedisFlushed => self.cluster.flush_redis().await,
+            Kind::RedisSilent => self.cluster.spoil_redis(step.node, Mode::Blackhole, lasts).await,
+            Kind::RedisDelayed => self.cluster.spoil_redis(step.node, Mode::Delay(DELAY), lasts).await,
+            Kind::RedisRefused => self.cluster.spoil_redis(step.node, Mode::Refuse, lasts).await,
             Kind::PostgresRestarted => self.cluster.restart_postgres(Shutdown::Fast, lasts / 4).await,
             Kind::PostgresCrashed => self.cluster.restart_postgres(Shutdown::Immediate, lasts / 4).await,
         }

@@ -1,4 +1,4 @@
-//! The checker: three nodes as real processes on one PostgreSQL, to which everything happens
+//! The checker: three nodes as real processes on one PostgreSQL and one Redis, to which everything happens
 //! that may happen, in an order that a seed repeats.
 //!
 //! [`publisher`]s send each message until it is acknowledged, [`subscriber`]s lose their nodes and go on at
@@ -9,14 +9,17 @@
 //! The run of `make test` is short; `make chaos` runs for as long as it is told.
 
 mod access;
+mod broken;
 mod cluster;
 mod director;
 mod house;
+mod lag;
 mod log;
 mod play;
 mod publisher;
 mod report;
 mod schedule;
+mod stream;
 mod subscriber;
 
 use std::time::Duration;
@@ -55,7 +58,7 @@ async fn nothing_is_lost_whatever_fails() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it takes ten minutes: make chaos"]
 async fn nothing_is_lost_for_long() {
-    let seconds = variable("ROOMCAST_CHAOS_SECONDS").map_or(600, |seconds| seconds.parse().unwrap());
+    let seconds: u64 = variable("ROOMCAST_CHAOS_SECONDS").map_or(600, |seconds| seconds.parse().unwrap());
     let script = Script {
         plan: Plan {
             window: Duration::from_secs(seconds),
@@ -63,8 +66,9 @@ async fn nothing_is_lost_for_long() {
             longest: Duration::from_secs(6),
             kinds: Kind::ALL.to_vec(),
         },
-        least_faults: 60,
-        least_of_each: 5,
+        // In ten minutes 60 faults, and five of each kind.
+        least_faults: usize::try_from(seconds / 10).unwrap(),
+        least_of_each: usize::try_from(seconds / 120).unwrap(),
         tells: true,
     };
     report(&format!("three nodes for {seconds} s"));

@@ -9,10 +9,11 @@ use tokio_util::sync::CancellationToken;
 use super::access::{Access, Changes};
 use super::cluster::{Cluster, KeepLogs};
 use super::director::{Director, Happened, forward};
-use super::house::{Fault, House};
+use super::house::{Crowd, Fault, House};
 use super::publisher::Pace;
 use super::report::Report;
 use super::schedule::{Plan, Step};
+use crate::harness::LONG;
 use crate::harness::environment::{report, variable};
 
 /// What is sent together a second: more than the least, to make up for outages.
@@ -33,13 +34,15 @@ pub(super) struct Script {
 impl Script {
     /// Plays it; fails with all that helps to see why. `None` where there is no PostgreSQL to play on.
     pub(super) async fn play(self, seed: u64) -> Option<()> {
-        let cluster = Arc::new(Cluster::start(seed, &[]).await?);
+        let cluster = Arc::new(Cluster::start(&seed.to_string(), &[]).await?);
         let _logs = KeepLogs(Arc::clone(&cluster));
         let nodes = cluster.clients();
-        let houses = Arc::new(vec![House::found(&nodes, "Acme").await, House::found(&nodes, "Bolt").await]);
+        let acme = House::found(&nodes, "Acme", Crowd::Many, LONG).await;
+        let bolt = House::found(&nodes, "Bolt", Crowd::Few, LONG).await;
+        let houses = Arc::new(vec![acme, bolt]);
         let steps = self.plan.draw(seed);
         let director = Director::new(&cluster, &houses, self.tells);
-        let stage = Stage::start(&cluster, &houses, seed);
+        let mut stage = Stage::start(&cluster, &houses, seed);
         let (happened, lasted, changes) = {
             let _tell = Tell { seed, director: Arc::clone(&director) };
             let lasted = stage.during(&director, &steps).await;
@@ -94,7 +97,7 @@ impl Stage {
     }
 
     /// Performs the schedule; returns how long that took. Fails if a writer does.
-    async fn during(&self, director: &Arc<Director>, steps: &[Step]) -> Duration {
+    async fn during(&mut self, director: &Arc<Director>, steps: &[Step]) -> Duration {
         let started = Instant::now();
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         let mut playing = std::pin::pin!(director.run(steps));
@@ -102,6 +105,14 @@ impl Stage {
             tokio::select! {
                 () = &mut playing => return started.elapsed(),
                 _ = ticks.tick() => self.cluster.take_counts().await,
+                Some(done) = self.publishers.join_next() => {
+                    forward(done);
+                    panic!("a publisher has ended by itself");
+                }
+                Some(done) = self.access.join_next() => {
+                    forward(done);
+                    panic!("nobody changes access any more");
+                }
             }
         }
     }

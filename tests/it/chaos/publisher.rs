@@ -57,7 +57,7 @@ impl Ledger {
         self.refused.load(Ordering::SeqCst)
     }
 
-    fn acknowledge(&self, message: String, answer: &Answer, was_unknown: bool) {
+    pub(super) fn acknowledge(&self, message: String, answer: &Answer, was_unknown: bool) {
         #[derive(Deserialize)]
         struct Numbered {
             seq: i64,

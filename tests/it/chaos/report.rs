@@ -21,12 +21,16 @@ pub(super) struct Report {
 }
 
 /// What the nodes count that tells how delivery went.
-const METRICS: [(&str, &str); 5] = [
-    ("delivered from memory", "roomcast_deliveries_total{source=\"memory\"}"),
-    ("delivered from the log", "roomcast_deliveries_total{source=\"log\"}"),
-    ("gaps filled from the log", "roomcast_gaps_filled_total"),
+const METRICS: [(&str, &str); 9] = [
+    ("deliveries from memory", "roomcast_deliveries_total{source=\"memory\"}"),
+    ("from the log", "roomcast_deliveries_total{source=\"log\"}"),
+    ("gaps found", "roomcast_gaps_found_total"),
+    ("filled by the bus", "roomcast_gaps_filled_total{source=\"bus\"}"),
+    ("filled from the log", "roomcast_gaps_filled_total{source=\"log\"}"),
     ("sweep catches", "roomcast_sweep_catches_total"),
-    ("sweeps that failed", "roomcast_sweep_failures_total"),
+    ("failed sweeps", "roomcast_sweep_failures_total"),
+    ("messages of other nodes", "roomcast_bus_received_total"),
+    ("times that a bus came up", "roomcast_bus_connects_total"),
 ];
 
 impl Report {
@@ -97,7 +101,11 @@ impl fmt::Display for Report {
         for (number, (what, count)) in self.counted.iter().enumerate() {
             write!(f, "{} {count} {what}", if number == 0 { "" } else { "," })?;
         }
-        writeln!(f, "\n  {:20} {:>6} {:>14} {:>14}", "fault", "times", "worst recovery", "median")?;
+        writeln!(
+            f,
+            "\n  {:20} {:>6} {:>16} {:>8} {:>14}",
+            "fault", "times", "worst recovery", "median", "longest delay"
+        )?;
         for kind in Kind::ALL {
             let mut recoveries: Vec<Duration> = self.of(kind).map(|one| one.recovery).collect();
             recoveries.sort_unstable();
@@ -106,7 +114,9 @@ impl fmt::Display for Report {
                 continue;
             };
             let (worst, median) = (worst.as_secs_f64(), median.as_secs_f64());
-            writeln!(f, "  {kind:20} {:>6} {worst:>12.2} s {median:>12.2} s", recoveries.len())?;
+            let delay = self.of(kind).map(|one| one.delay).max().unwrap_or_default().as_secs_f64();
+            let times = recoveries.len();
+            writeln!(f, "  {kind:20} {times:>6} {worst:>14.2} s {median:>6.2} s {delay:>12.2} s")?;
         }
         write!(f, "  {} faults, no violation", self.happened.len())
     }

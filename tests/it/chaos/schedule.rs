@@ -17,6 +17,16 @@ pub(super) enum Kind {
     NodeDrained,
     /// Every connection of a node's clients is cut.
     ClientsDropped,
+    /// Redis ends and is started again, empty.
+    RedisRestarted,
+    /// Redis is emptied (FLUSHALL).
+    RedisFlushed,
+    /// Redis says nothing, its connections stay open.
+    RedisSilent,
+    /// Redis answers late.
+    RedisDelayed,
+    /// Connections to Redis are cut, and new ones are closed.
+    RedisRefused,
     /// PostgreSQL ends in good order and is started again.
     PostgresRestarted,
     /// PostgreSQL ends as by a crash and is started again.
@@ -25,11 +35,16 @@ pub(super) enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::NodeKilled,
         Self::NodePaused,
         Self::NodeDrained,
         Self::ClientsDropped,
+        Self::RedisRestarted,
+        Self::RedisFlushed,
+        Self::RedisSilent,
+        Self::RedisDelayed,
+        Self::RedisRefused,
         Self::PostgresRestarted,
         Self::PostgresCrashed,
     ];
@@ -38,7 +53,14 @@ impl Kind {
     pub(super) fn leaves_service(self) -> bool {
         match self {
             Self::NodePaused | Self::PostgresRestarted | Self::PostgresCrashed => false,
-            Self::NodeKilled | Self::NodeDrained | Self::ClientsDropped => true,
+            Self::NodeKilled
+            | Self::NodeDrained
+            | Self::ClientsDropped
+            | Self::RedisRestarted
+            | Self::RedisFlushed
+            | Self::RedisSilent
+            | Self::RedisDelayed
+            | Self::RedisRefused => true,
         }
     }
 
@@ -46,6 +68,8 @@ impl Kind {
     pub(super) fn place(self) -> Place {
         match self {
             Self::NodeKilled | Self::NodePaused | Self::NodeDrained | Self::ClientsDropped => Place::Node,
+            Self::RedisRestarted | Self::RedisFlushed => Place::Redis,
+            Self::RedisSilent | Self::RedisDelayed | Self::RedisRefused => Place::RedisLink,
             Self::PostgresRestarted | Self::PostgresCrashed => Place::Postgres,
         }
     }
@@ -55,6 +79,8 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Node,
+    Redis,
+    RedisLink,
     Postgres,
 }
 
@@ -65,6 +91,11 @@ impl fmt::Display for Kind {
             Self::NodePaused => "node paused",
             Self::NodeDrained => "node drained",
             Self::ClientsDropped => "clients dropped",
+            Self::RedisRestarted => "redis restarted",
+            Self::RedisFlushed => "redis flushed",
+            Self::RedisSilent => "redis silent",
+            Self::RedisDelayed => "redis delayed",
+            Self::RedisRefused => "redis refused",
             Self::PostgresRestarted => "postgres restarted",
             Self::PostgresCrashed => "postgres crashed",
         })
@@ -87,8 +118,9 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { at, kind, node, lasts } = self;
         let node = match (kind.place(), node) {
-            (Place::Node, Some(node)) => format!("node {node}"),
-            (Place::Node | Place::Postgres, _) => String::new(),
+            (Place::Node | Place::RedisLink, Some(node)) => format!("node {node}"),
+            (Place::RedisLink, None) => "all nodes".to_owned(),
+            (Place::Node | Place::Redis | Place::Postgres, _) => String::new(),
         };
         write!(f, "{:7.2} s  {kind:18} {node:9} for {:.2} s", at.as_secs_f64(), lasts.as_secs_f64())
     }
@@ -119,8 +151,10 @@ impl Plan {
             let card = dice.below(deck.len() as u64);
             let kind = deck.swap_remove(usize::try_from(card).unwrap());
             let node = usize::try_from(dice.below(NODES as u64)).unwrap();
+            // A network fails for one or for all.
+            let all = kind.place() == Place::RedisLink && dice.below(3) == 0;
             let lasts = part(self.longest, 100 + dice.below(901));
-            steps.push(Step { at, kind, node: Some(node), lasts });
+            steps.push(Step { at, kind, node: (!all).then_some(node), lasts });
             at += part(self.spacing, 500 + dice.below(1001));
         }
         steps

@@ -2,36 +2,54 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use roomcast_client::{Backoff, Event, RefreshError, Subscription, Token, Verifier};
+use roomcast_client::{Backoff, Event, Frame, Position, RefreshError, Subscription, Token, Verifier};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::stream;
 use crate::harness::{Client, Person, options, within};
 
 /// How long it waits before it connects again.
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(20), max: Duration::from_millis(400) };
 
 /// How long it waits for a handshake: a node that is paused answers none.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Whoever is signed in under a session that may be replaced by another.
+/// How it subscribes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    Socket,
+    Stream,
+}
+
+/// Whoever is signed in.
 #[derive(Clone)]
-pub(super) struct Session(Arc<Mutex<Person>>);
+pub(super) struct Session {
+    person: Arc<Mutex<Person>>,
+    /// Whether another session follows when this one ends.
+    renews: bool,
+}
 
 impl Session {
+    /// One that ends with the access of its user.
     pub(super) fn new(person: Person) -> Self {
-        Self(Arc::new(Mutex::new(person)))
+        Self { person: Arc::new(Mutex::new(person)), renews: false }
+    }
+
+    /// One that others follow.
+    pub(super) fn renewed(person: Person) -> Self {
+        Self { renews: true, ..Self::new(person) }
     }
 
     pub(super) fn person(&self) -> Person {
-        self.0.lock().clone()
+        self.person.lock().clone()
     }
 
     pub(super) fn replace(&self, person: Person) {
-        *self.0.lock() = person;
+        *self.person.lock() = person;
     }
 }
 
@@ -41,46 +59,42 @@ pub(super) struct Subscriber {
     pub(super) name: String,
     state: Arc<State>,
     stop: Arc<Notify>,
-    task: JoinSet<Subscription>,
+    task: JoinSet<Verifier>,
 }
 
-#[derive(Default)]
-struct State {
+/// What is known of it while it runs.
+pub(super) struct State {
+    started: Instant,
     position: AtomicI64,
     deliveries: AtomicU64,
     resumes: AtomicU64,
     gaps: AtomicU64,
-    has_ended: AtomicBool,
+    pub(super) has_ended: AtomicBool,
     /// A PONG is wanted.
     ping: Notify,
-    /// What happened to its sockets, for whoever looks for a fault.
+    /// What happened to its connections, for whoever looks for a fault.
     story: Mutex<Vec<String>>,
 }
 
 impl Subscriber {
     /// From `after` on, or from the head; first to the node with this number.
-    pub(super) fn start(nodes: &[Client], first: usize, session: &Session, after: Option<i64>) -> Self {
-        let person = session.person();
-        let mut options = options(&person);
-        (options.after, options.timeout) = (after, PATIENCE);
-        let mut bases = nodes.iter().cycle().skip(first).take(nodes.len()).map(|node| node.base.clone());
-        let mut subscription = Subscription::new(bases.next().unwrap(), options).backoff(BACKOFF);
-        for base in bases {
-            subscription = subscription.or_at(base);
-        }
-        subscription = subscription.verify_with(Verifier::recording(person.org_id().as_uuid()));
-        // A session that has ended is replaced by another, or by none for ever.
-        let (known, mut used) = (session.clone(), person.access_token.clone());
-        subscription = subscription.refresh_with(move || {
-            let token = known.person().access_token;
-            let fresh = (token != used).then(|| Token::from(token.as_str()));
-            used = token;
-            async move { fresh.ok_or_else(|| RefreshError::unavailable("nobody has signed in again")) }
-        });
-        let (state, stop) = (Arc::<State>::default(), Arc::new(Notify::new()));
+    pub(super) fn start(
+        over: Over,
+        nodes: &[Client],
+        first: usize,
+        session: &Session,
+        after: Option<i64>,
+    ) -> Self {
+        let nodes: Vec<Client> = nodes.iter().cycle().skip(first).take(nodes.len()).cloned().collect();
+        let (state, stop) = (Arc::new(State::new()), Arc::new(Notify::new()));
+        let (seen, stopped) = (Arc::clone(&state), Arc::clone(&stop));
         let mut task = JoinSet::new();
-        task.spawn(run(subscription, Arc::clone(&state), Arc::clone(&stop)));
-        Self { session: session.clone(), name: person.name, state, stop, task }
+        match over {
+            Over::Socket => task.spawn(run(subscription(&nodes, session, after), seen, stopped)),
+            Over::Stream => task.spawn(stream::run(nodes, session.clone(), after, seen, stopped)),
+        };
+        let name = format!("{} over a {over:?}", session.person().name);
+        Self { session: session.clone(), name, state, stop, task }
     }
 
     /// The highest `seq` of any frame so far.
@@ -92,7 +106,7 @@ impl Subscriber {
         self.state.deliveries.load(Ordering::SeqCst)
     }
 
-    /// How often a socket went on where one before it had stopped.
+    /// How often a connection went on where one before it had stopped.
     pub(super) fn resumes(&self) -> u64 {
         self.state.resumes.load(Ordering::SeqCst)
     }
@@ -102,12 +116,12 @@ impl Subscriber {
         self.state.has_ended.load(Ordering::SeqCst)
     }
 
-    /// Asks for a PONG: what was not for it moves its position, too.
+    /// Asks for a PONG: what was not for it moves its position, too. A stream cannot.
     pub(super) fn ping(&self) {
         self.state.ping.notify_one();
     }
 
-    /// What became of its sockets.
+    /// What became of its connections.
     pub(super) fn story(&self) -> Vec<String> {
         self.state.story.lock().clone()
     }
@@ -115,13 +129,33 @@ impl Subscriber {
     /// Ends it; returns what it was sent.
     pub(super) async fn stop(mut self) -> Verifier {
         self.stop.notify_one();
-        let subscription = within("the end of a subscriber", self.task.join_next()).await.unwrap().unwrap();
+        let verifier = within("the end of a subscriber", self.task.join_next()).await.unwrap().unwrap();
         assert_eq!(self.state.gaps.load(Ordering::SeqCst), 0, "{}: {:#?}", self.name, self.story());
-        subscription.verifier().unwrap().clone()
+        verifier
     }
 }
 
-async fn run(mut subscription: Subscription, state: Arc<State>, stop: Arc<Notify>) -> Subscription {
+fn subscription(nodes: &[Client], session: &Session, after: Option<i64>) -> Subscription {
+    let person = session.person();
+    let mut options = options(&person);
+    (options.after, options.timeout) = (after, PATIENCE);
+    let mut bases = nodes.iter().map(|node| node.base.clone());
+    let mut subscription = Subscription::new(bases.next().unwrap(), options).backoff(BACKOFF);
+    for base in bases {
+        subscription = subscription.or_at(base);
+    }
+    let (known, mut used) = (session.clone(), person.access_token.clone());
+    let subscription = subscription.refresh_with(move || {
+        let token = known.person().access_token;
+        let fresh = (token != used).then(|| Token::from(token.as_str()));
+        used = token;
+        let none = if known.renews { RefreshError::unavailable } else { RefreshError::refused };
+        async move { fresh.ok_or_else(|| none("nobody has signed in again")) }
+    });
+    subscription.verify_with(Verifier::recording(person.org_id().as_uuid()))
+}
+
+async fn run(mut subscription: Subscription, state: Arc<State>, stop: Arc<Notify>) -> Verifier {
     loop {
         tokio::select! {
             () = stop.notified() => break,
@@ -132,40 +166,68 @@ async fn run(mut subscription: Subscription, state: Arc<State>, stop: Arc<Notify
                     stop.notified().await;
                     break;
                 };
-                state.take(&event);
+                state.take(event, subscription.position());
             }
-        }
-        if let Some(position) = subscription.position() {
-            state.position.store(position.seq, Ordering::SeqCst);
         }
     }
     subscription.close().await;
-    subscription
+    subscription.verifier().unwrap().clone()
 }
 
 impl State {
-    fn take(&self, event: &Event) {
-        let note = match event {
-            Event::Activity(_) => {
+    fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            position: AtomicI64::new(0),
+            deliveries: AtomicU64::new(0),
+            resumes: AtomicU64::new(0),
+            gaps: AtomicU64::new(0),
+            has_ended: AtomicBool::new(false),
+            ping: Notify::new(),
+            story: Mutex::default(),
+        }
+    }
+
+    fn take(&self, event: Event, position: Option<Position>) {
+        match event {
+            Event::Activity(activity) => self.saw(&Frame::Activity(activity), position),
+            Event::Connected(welcome) => self.saw(&Frame::Welcome(welcome), position),
+            Event::Gap(gap) => self.saw(&Frame::ResumeGap(gap), position),
+            Event::Disconnected { code, reason } => self.note(&format!("disconnected: {code} {reason}")),
+            Event::Failed(error) => self.note(&format!("failed: {error}")),
+            Event::Position { .. } => self.is_at(position),
+            _ => {}
+        }
+    }
+
+    /// Notes a frame, after which the position is this.
+    pub(super) fn saw(&self, frame: &Frame, position: Option<Position>) {
+        match frame {
+            Frame::Activity(_) => {
                 self.deliveries.fetch_add(1, Ordering::SeqCst);
-                return;
             }
-            Event::Connected(welcome) => {
+            Frame::Welcome(welcome) => {
                 self.resumes.fetch_add(u64::from(welcome.resumed), Ordering::SeqCst);
-                format!(
-                    "connected after {} of {}, resumed: {}",
-                    welcome.seq, welcome.head_seq, welcome.resumed
-                )
+                let (seq, head) = (welcome.seq, welcome.head_seq);
+                self.note(&format!("welcomed after {seq} of {head}, resumed: {}", welcome.resumed));
             }
-            Event::Gap(gap) => {
+            Frame::ResumeGap(gap) => {
                 self.gaps.fetch_add(1, Ordering::SeqCst);
-                format!("{gap:?}")
+                self.note(&format!("{gap:?}"));
             }
-            Event::Disconnected { code, reason } => format!("disconnected: {code} {reason}"),
-            Event::Failed(error) => format!("failed: {error}"),
-            _ => return,
-        };
-        let position = self.position.load(Ordering::SeqCst);
-        self.story.lock().push(format!("at {position}: {note}"));
+            _ => {}
+        }
+        self.is_at(position);
+    }
+
+    fn is_at(&self, position: Option<Position>) {
+        if let Some(position) = position {
+            self.position.store(position.seq, Ordering::SeqCst);
+        }
+    }
+
+    pub(super) fn note(&self, what: &str) {
+        let (at, position) = (self.started.elapsed().as_secs_f64(), self.position.load(Ordering::SeqCst));
+        self.story.lock().push(format!("{at:.2} s at {position}: {what}"));
     }
 }

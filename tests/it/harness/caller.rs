@@ -80,7 +80,7 @@ impl Call {
     }
 
     /// Sends it and leaves the body, which may take so long: `None` if nobody answered.
-    pub(super) async fn into_response(self, timeout: Duration) -> Option<reqwest::Response> {
+    pub(crate) async fn into_response(self, timeout: Duration) -> Option<reqwest::Response> {
         self.request.timeout(timeout).send().await.ok()
     }
 

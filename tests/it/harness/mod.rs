@@ -27,4 +27,4 @@ pub(crate) use feed::Item;
 pub(crate) use organisation::{Organisation, PASSWORD, Person};
 pub(crate) use socket::{Delivered, TestSocket};
 pub(crate) use stream::{StreamOptions, Streamed, TestStream};
-pub(crate) use wait::{at_last, eventually, within};
+pub(crate) use wait::{LONG, at_last, eventually, within};
