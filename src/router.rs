@@ -23,6 +23,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(users::routes())
         .merge(invites::routes())
         .merge(activity::routes())
+        .merge(hub::stream_routes())
 }
 
 /// The OpenAPI document.

@@ -2,6 +2,7 @@
 //! upgrade, and a stop must wait for every connection.
 
 mod ceiling;
+pub(crate) mod line;
 pub(crate) mod stream;
 pub mod tls;
 
@@ -23,6 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
 
 use self::ceiling::{Ceiling, Open};
+use self::line::Line;
 use self::stream::{Incoming, Timed};
 use crate::app::App;
 use crate::telemetry::metric;
@@ -93,15 +95,18 @@ fn refuse(app: &App, stream: &TcpStream) {
 
 /// Serves one connection until it closes, is upgraded, or the app has stopped and its request is answered.
 async fn serve(app: App, router: Router, stream: TcpStream, peer: SocketAddr, open: Open) {
+    let line = Line::default();
     let accepted = tokio::select! {
-        accepted = begin(&app, stream, open) => accepted,
+        accepted = begin(&app, stream, &line, open) => accepted,
         () = app.finish.cancelled() => return,
     };
     let Some(stream) = accepted else { return };
     let finish = app.finish.clone();
+    let request_line = line.clone();
     let head = app.config.server.timeouts.head;
     let service = hyper::service::service_fn(move |mut request: Request<Body>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(request_line.clone());
         answer(app.clone(), router.clone(), request)
     });
     let connection = http1::Builder::new()
@@ -111,12 +116,18 @@ async fn serve(app: App, router: Router, stream: TcpStream, peer: SocketAddr, op
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = finish.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let serving = async {
+        tokio::select! {
+            served = connection.as_mut() => served,
+            () = finish.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
+    };
+    let served = tokio::select! {
+        served = serving => served,
+        () = line.is_cut() => return,
     };
     if let Err(error) = served {
         tracing::debug!(%error, "a connection ended with an error");
@@ -124,16 +135,16 @@ async fn serve(app: App, router: Router, stream: TcpStream, peer: SocketAddr, op
 }
 
 /// Does what comes before HTTP. `None` where the connection is over.
-async fn begin(app: &App, stream: TcpStream, open: Open) -> Option<Incoming> {
+async fn begin(app: &App, stream: TcpStream, line: &Line, open: Open) -> Option<Incoming> {
     let timeouts = &app.config.server.timeouts;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection was gone before it was served");
         return None;
     }
     let Some(tls) = &app.tls else {
-        return Some(Incoming::plain(Timed::new(stream, timeouts.write_stall), open));
+        return Some(Incoming::plain(Timed::new(stream, line.clone(), timeouts.write_stall), open));
     };
-    let accepting = tls.accept(stream, timeouts.write_stall);
+    let accepting = tls.accept(stream, line, timeouts.write_stall);
     let accepted = tokio::time::timeout(timeouts.tls_handshake, accepting).await;
     match accepted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
         Ok(Some(stream)) => Some(Incoming::tls(stream, open)),

@@ -12,6 +12,10 @@ pub struct Timeouts {
     pub tls_handshake: Duration,
     /// To take anything at all of an answer that is being written.
     pub write_stall: Duration,
+    /// Between two heartbeats of a WebSocket. A peer that is silent for two is gone.
+    pub socket_heartbeat: Duration,
+    /// Between two heartbeats of a stream of events.
+    pub stream_heartbeat: Duration,
     /// Between two looks at the files of certificate and key.
     pub certificate_look: Duration,
 }
@@ -22,6 +26,8 @@ impl Default for Timeouts {
             head: Duration::from_secs(10),
             tls_handshake: Duration::from_secs(10),
             write_stall: Duration::from_secs(30),
+            socket_heartbeat: Duration::from_secs(25),
+            stream_heartbeat: Duration::from_secs(15),
             certificate_look: Duration::from_secs(5),
         }
     }

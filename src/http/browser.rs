@@ -47,7 +47,7 @@ pub fn cors(app: &App) -> Either<CorsLayer, tower::layer::util::Identity> {
     let layer = CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IDEMPOTENCY_KEY, request_id::HEADER])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IDEMPOTENCY_KEY, LAST_EVENT_ID, request_id::HEADER])
         .expose_headers([
             HeaderName::from_static("ratelimit-limit"),
             HeaderName::from_static("ratelimit-remaining"),
@@ -59,6 +59,9 @@ pub fn cors(app: &App) -> Either<CorsLayer, tower::layer::util::Identity> {
         .max_age(PREFLIGHT_AGE);
     tower::util::option_layer((!origins.is_empty()).then_some(layer))
 }
+
+/// Browsers set it by themselves; who reads a stream with `fetch` does it as they would.
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 

@@ -66,6 +66,7 @@ impl Kind {
         match (method, path) {
             (&Method::POST, "/auth/register" | "/auth/login" | "/users/accept-invite") => Self::SignIn,
             (&Method::POST, "/auth/refresh") => Self::Refresh,
+            (&Method::GET | &Method::HEAD, "/stream") => Self::Handshake,
             // Who may GET may HEAD.
             (&Method::GET | &Method::HEAD, "/auth/me") | (&Method::POST, "/auth/logout") => Self::Session,
             _ => Self::Caller,
@@ -234,6 +235,9 @@ mod tests {
             // It tries a password.
             assert_eq!(kind(Method::PATCH, "/auth/me"), Kind::Caller);
             assert_eq!(kind(Method::GET, "/users"), Kind::Caller);
+            assert_eq!(kind(Method::GET, "/stream"), Kind::Handshake);
+            assert_eq!(kind(Method::HEAD, "/stream"), Kind::Handshake);
+            assert_eq!(kind(Method::POST, "/stream"), Kind::Caller);
         }
         for path in ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/", "/docs/{*rest}"] {
             assert_eq!(kind(Method::GET, path), Kind::Free, "{path}");

@@ -14,6 +14,8 @@ mod nodes;
 pub mod protocol;
 mod room;
 mod socket;
+pub(crate) mod sse;
+mod stream;
 mod sweep;
 pub(crate) mod ws;
 
@@ -28,7 +30,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::bus::{Bus, BusState, Listener};
-use self::core::{Admitted, ConnectionKey, Denied, Join, Joined, SocketLimits, SocketsOf};
+use self::core::{
+    Admitted, ConnectionKey, Denied, Join, Joined, REORDER_WINDOW, SocketLimits, SocketsOf, Told,
+};
 use self::metrics::HubMetrics;
 use self::room::{Room, State};
 use crate::activity;
@@ -41,6 +45,7 @@ use crate::types::{Clock, OrgId, SessionId, Timestamp, UserId};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use socket::parse_wish;
 pub use socket::routes;
+pub(crate) use stream::routes as stream_routes;
 
 /// Replays share this many connections to the database: fewer than SQLite has readers, so that requests
 /// always find one.
@@ -119,15 +124,7 @@ impl Hub {
         let checked = self.inner.with_room(org, |room| room.core.lock().check(user, session, Instant::now()));
         match checked.await {
             Ok(admitted) => Ok(admitted),
-            Err(Denied::UserUnknown | Denied::SessionEnded) => Err(Error::refused(
-                Code::SessionEnded,
-                "The session has ended, or its user was removed. Sign in again.",
-            )),
-            // That there are many sockets keeps nobody from asking for something else.
-            Err(Denied::Stale | Denied::TooManySockets(_)) => Err(Error::refused(
-                Code::AccessUnknown,
-                "This node cannot tell now who may enter. Try again shortly.",
-            )),
+            Err(denied) => Err(refusal(denied)),
         }
     }
 
@@ -162,6 +159,20 @@ impl Hub {
     /// How many sockets are open.
     pub fn sockets(&self) -> usize {
         self.inner.rooms.read().values().map(|room| room.core.lock().len()).sum()
+    }
+}
+
+/// What a request is told whose sender may not enter.
+fn refusal(denied: Denied) -> Error {
+    match denied {
+        Denied::UserUnknown | Denied::SessionEnded => Error::refused(
+            Code::SessionEnded,
+            "The session has ended, or its user was removed. Sign in again.",
+        ),
+        // That there are many sockets keeps nobody from asking for something else.
+        Denied::Stale | Denied::TooManySockets(_) => {
+            Error::refused(Code::AccessUnknown, "This node cannot tell now who may enter. Try again shortly.")
+        }
     }
 }
 
@@ -256,7 +267,7 @@ impl Inner {
         let Some(head) = heads.first() else {
             return Err(Denied::UserUnknown);
         };
-        room.sweep(self, before, head, read_at);
+        room.sweep(self, before, head, read_at, Told::Asked);
         // Its task reads what is missing, which takes a few milliseconds.
         let caught_up = || room.core.lock().mark().is_none_or(|mark| mark.seq >= head.last_seq);
         while !caught_up() && !room.core.lock().is_ended() {
@@ -308,6 +319,15 @@ impl Inner {
     fn diverged(&self, room: &Room) {
         self.metrics.divergences.increment(1);
         tracing::error!(organisation.id = %room.org, "the log was replaced by another; its sockets are closed");
+    }
+
+    /// When what a room lacks is to be read: it may still come by itself where the bus carries it.
+    fn due(&self) -> Instant {
+        let window = match self.bus.state() {
+            BusState::Up => REORDER_WINDOW,
+            BusState::Down => Duration::ZERO,
+        };
+        Instant::now() + window
     }
 
     /// Tokens of sessions that ended before this have expired. A minute is added for clocks that differ.

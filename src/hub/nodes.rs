@@ -37,10 +37,7 @@ impl Listener for Inner {
         // It may be about a room that has just left.
         let room = self.rooms.read().get(&org).cloned();
         if let Some(room) = room {
-            match message {
-                Message::Committed(entries) => room.committed(self, entries),
-                Message::Head { .. } => {}
-            }
+            room.received(self, message);
         }
     }
 

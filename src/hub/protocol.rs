@@ -177,6 +177,15 @@ pub enum ServerFrame {
 }
 
 impl ServerFrame {
+    /// Up to where a client has everything once it has this frame, if the frame says so.
+    pub fn position(&self) -> Option<Seq> {
+        match self {
+            Self::Welcome { seq, .. } | Self::Pong { seq } => Some(*seq),
+            Self::ResumeGap { next_seq, .. } => Some(next_seq.previous()),
+            Self::AuthOk { .. } | Self::GoAway { .. } | Self::Error { .. } => None,
+        }
+    }
+
     /// A frame about something that was refused.
     pub fn error(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self::Error { code: code.as_str(), detail: detail.into() }

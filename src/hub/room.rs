@@ -1,25 +1,34 @@
 //! A room: the organisation's log as this node follows it, and the task that does its reading.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::Inner;
-use super::bus::BusDown;
-use super::core::{self, ConnectionKey, Core, Diverged, Entry, Mark, SocketLimits, Sweep, Turn, Wake, Work};
+use super::bus::{BusDown, BusState, Message};
+use super::core::{
+    BlockNumber, ConnectionKey, Core, Counts, Diverged, Entry, LogRead, Mark, SocketLimits, Sweep, Taken,
+    Told, Turn, Wake, Work,
+};
 use super::load;
 use super::protocol::CloseCode;
 use crate::activity::{self, Head};
 use crate::config::Broken;
+use crate::error::Result;
 use crate::types::{LogEntry, OrgId, Seq};
 
 /// Bytes of its log that a room remembers.
 const MAX_ROOM_BYTES: usize = 1 << 20;
 
-/// How long what is missing may come by itself before it is read.
-const REORDER_WINDOW: Duration = Duration::from_millis(20);
+/// So many times in a row the sweep may find what a healthy bus did not tell of, before the room subscribes
+/// again: a subscription can look sound and carry nothing.
+const MAX_SILENT_CATCHES: u32 = 2;
 
 /// How long the bus may take to confirm something before the room goes on without it: the sweep finds what
 /// is missed. Longer than a bus takes to find out that it is down: what the room gave up, nobody would subscribe.
@@ -54,6 +63,10 @@ pub(super) struct Room {
     state: watch::Sender<State>,
     work: Notify,
     used_at: Mutex<Instant>,
+    /// Catches of the sweep since the bus last said something.
+    silent_catches: AtomicU32,
+    /// Asks the room's task to subscribe again.
+    subscribe_again: AtomicBool,
 }
 
 impl Room {
@@ -64,6 +77,8 @@ impl Room {
             state: watch::Sender::new(State::Opening),
             work: Notify::new(),
             used_at: Mutex::new(Instant::now()),
+            silent_catches: AtomicU32::new(0),
+            subscribe_again: AtomicBool::new(false),
         })
     }
 
@@ -88,21 +103,32 @@ impl Room {
         drop(state.wait_for(|state| matches!(state, State::Retired | State::Missing)).await);
     }
 
-    /// Takes entries that were committed.
+    /// Takes entries that were committed on this node.
     pub(super) fn committed(&self, hub: &Inner, entries: Vec<Arc<LogEntry>>) {
         let now = Instant::now();
-        self.offer(hub, entries.into_iter().map(|entry| Entry::live(entry, now)));
+        let entries = entries.into_iter().map(|entry| Entry::live(entry, now));
+        self.told(hub, |core| core.offer(entries, now));
     }
 
-    fn offer(&self, hub: &Inner, entries: impl Iterator<Item = Arc<Entry>>) {
-        let (outcome, has_work) = {
-            let mut core = self.core.lock();
-            let outcome = core.offer(entries);
-            (outcome, core.work().is_some())
-        };
-        if outcome == Err(Diverged) {
-            hub.diverged(self);
+    /// Takes what another node says.
+    pub(super) fn received(&self, hub: &Inner, message: Message) {
+        self.silent_catches.store(0, Relaxed);
+        match message {
+            Message::Committed(entries) => self.committed(hub, entries),
+            Message::Head { epoch, seq, id } => {
+                self.told(hub, |core| core.told_of_head(epoch, seq, id, Instant::now()));
+            }
         }
+    }
+
+    fn told(&self, hub: &Inner, tell: impl FnOnce(&mut Core<Arc<Notify>>)) {
+        let (counts, has_work) = {
+            let mut core = self.core.lock();
+            tell(&mut core);
+            let has_work = core.work(Instant::now()).is_some() || core.next_due().is_some();
+            (core.take_counts(), has_work)
+        };
+        self.count(hub, counts);
         if has_work {
             self.work.notify_one();
         }
@@ -112,8 +138,9 @@ impl Room {
     pub(super) fn take(&self, key: ConnectionKey) -> Turn {
         let (turn, has_work) = {
             let mut core = self.core.lock();
-            let turn = core.take(key, Instant::now());
-            let has_work = matches!(turn, Turn::Wait) && core.work().is_some();
+            let now = Instant::now();
+            let turn = core.take(key, now);
+            let has_work = matches!(turn, Turn::Wait) && core.work(now).is_some();
             (turn, has_work)
         };
         if has_work {
@@ -134,14 +161,18 @@ impl Room {
     }
 
     /// Compares the log's head with where the room stood before it was read.
-    pub(super) fn sweep(&self, hub: &Inner, before: Mark, head: &Head, read_at: Instant) {
-        let outcome = self.core.lock().sweep(before, head, read_at);
+    pub(super) fn sweep(&self, hub: &Inner, before: Mark, head: &Head, read_at: Instant, by: Told) {
+        // Whoever asks for one organisation waits for the answer. The sweep asks for many, and under traffic
+        // what it finds is often on its way.
+        let due = if by == Told::Sweep { hub.due() } else { Instant::now() };
+        let (outcome, counts) = {
+            let mut core = self.core.lock();
+            (core.sweep(before, head, read_at, due, by), core.take_counts())
+        };
+        self.count(hub, counts);
         match outcome {
             Ok(Sweep::Nothing) => {}
-            Ok(Sweep::Behind) => {
-                hub.metrics.sweep_catches.increment(1);
-                self.work.notify_one();
-            }
+            Ok(Sweep::Behind) => self.work.notify_one(),
             Err(Diverged) => {
                 hub.diverged(self);
                 self.work.notify_one();
@@ -190,17 +221,26 @@ impl Room {
     /// Reads what is missing or wanted, until the room has ended.
     async fn follow(&self, hub: &Inner) {
         let mut failures = 0;
+        let mut subscribing = None;
         loop {
-            let work = self.core.lock().work();
+            let (work, due, ended) = {
+                let core = self.core.lock();
+                (core.work(Instant::now()), core.next_due(), core.is_ended())
+            };
             let done = match work {
+                None if ended => return,
                 None => {
-                    if self.core.lock().is_ended() || !self.wait().await {
-                        return;
+                    if self.subscribe_again.swap(false, Relaxed) {
+                        hub.metrics.resubscriptions.increment(1);
+                        subscribing = Some(self.subscribe(hub).boxed());
                     }
-                    continue;
+                    if self.wait(due, &mut subscribing).await {
+                        continue;
+                    }
+                    return;
                 }
-                Some(Work::FillGap(from, to)) => self.fill_gap(hub, from, to).await,
-                Some(Work::ReadBlock(number, until)) => self.read_block(hub, number, until).await,
+                Some(Work::ReadOn(before, to)) => self.read_on(hub, before, to).await,
+                Some(Work::ReadBlock(number, before)) => self.read_block(hub, number, before).await,
                 Some(Work::RenewEpoch(old)) => {
                     let renewed = load::renew_epoch(&hub.db, self.org, old).await;
                     if renewed.is_ok() {
@@ -247,11 +287,27 @@ impl Room {
         }
     }
 
-    /// Waits for work. False when the room has been unused for [`LINGER`], and has ended.
-    async fn wait(&self) -> bool {
+    /// Waits for work, at most until some is `due`. False when the room has been unused for [`LINGER`], and
+    /// has ended.
+    async fn wait(&self, due: Option<Instant>, subscribing: &mut Option<BoxFuture<'_, ()>>) -> bool {
         let used_at = *self.used_at.lock();
-        let idle = tokio::time::timeout_at((used_at + LINGER).into(), self.work.notified()).await.is_err();
-        if !idle || *self.used_at.lock() != used_at {
+        let unused = used_at + LINGER;
+        let until = due.map_or(unused, |due| due.min(unused));
+        let subscribed = async {
+            match &mut *subscribing {
+                Some(subscribing) => subscribing.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.work.notified() => return true,
+            () = subscribed => {
+                *subscribing = None;
+                return true;
+            }
+            () = tokio::time::sleep_until(until.into()) => {}
+        }
+        if Instant::now() < unused || *self.used_at.lock() != used_at {
             return true;
         }
         self.touch();
@@ -259,52 +315,54 @@ impl Room {
         !self.core.lock().end_if_empty()
     }
 
-    async fn fill_gap(&self, hub: &Inner, from: Seq, to: Seq) -> crate::error::Result<()> {
-        let may_come = self.core.lock().expects_missing();
-        if may_come {
-            tokio::time::sleep(REORDER_WINDOW).await;
-            if self.core.lock().gap().is_none_or(|(still, _)| still != from) {
-                return Ok(());
-            }
-        }
+    /// Reads what is missing after a mark, or looks whether the log is the one that the room follows.
+    async fn read_on(&self, hub: &Inner, before: Mark, to: Seq) -> Result<()> {
+        let read = self.read(hub, before.seq, to).await?;
+        let taken = self.core.lock().read_on(before, to, read, hub.due());
+        self.after_read(hub, taken)
+    }
+
+    async fn read_block(&self, hub: &Inner, number: BlockNumber, before: Mark) -> Result<()> {
+        let read = self.read(hub, number.first(), number.last().min(before.seq)).await?;
+        hub.metrics.replay_reads.increment(1);
+        let taken = self.core.lock().block_read(number, before, read);
+        self.after_read(hub, taken)
+    }
+
+    async fn read(&self, hub: &Inner, from: Seq, to: Seq) -> Result<LogRead> {
         let _permit = hub.reads.acquire().await;
+        let read_at = Instant::now();
         let (entries, head) = activity::read_range(&hub.db, self.org, from, to).await?;
-        hub.metrics.gaps.increment(1);
-        if head.first_seq > from {
-            // With them went what they changed about access: only a room that opens anew can tell that.
-            let outrun = self.core.lock().outrun();
-            if outrun {
+        Ok(LogRead { entries: entries.into_iter().map(Entry::read).collect(), head, read_at })
+    }
+
+    fn after_read(&self, hub: &Inner, taken: Result<Taken, Diverged>) -> Result<()> {
+        let counts = self.core.lock().take_counts();
+        self.count(hub, counts);
+        match taken {
+            Ok(Taken::Whole) => {}
+            Ok(Taken::Outrun) => {
                 tracing::warn!(organisation.id = %self.org, "a room was away for longer than its log is kept");
             }
-            return Ok(());
+            Ok(Taken::Holes) => {
+                return Err(anyhow::anyhow!("the log of {} lacks entries before its head", self.org).into());
+            }
+            Err(Diverged) => hub.diverged(self),
         }
-        if entries.is_empty() {
-            return Err(anyhow::anyhow!(
-                "the log of {} lacks entry {from}, though a later one is known",
-                self.org
-            )
-            .into());
-        }
-        self.offer(hub, entries.into_iter().map(Entry::read));
         Ok(())
     }
 
-    async fn read_block(
-        &self,
-        hub: &Inner,
-        number: core::BlockNumber,
-        until: Seq,
-    ) -> crate::error::Result<()> {
-        let _permit = hub.reads.acquire().await;
-        let (entries, head) = activity::read_range(&hub.db, self.org, number.first(), until).await?;
-        let first = number.first().max(head.first_seq);
-        let expected = until.next().since(first).max(0);
-        if i64::try_from(entries.len()) != Ok(expected) || entries.first().is_some_and(|e| e.seq != first) {
-            return Err(anyhow::anyhow!("the log of {} has holes from {first} to {until}", self.org).into());
+    /// Adds what happened in the core to the node's counts.
+    fn count(&self, hub: &Inner, counts: Counts) {
+        if counts == Counts::default() {
+            return;
         }
-        let entries = entries.into_iter().map(Entry::read).collect();
-        hub.metrics.replay_reads.increment(1);
-        self.core.lock().block_read(number, entries, head.first_seq);
-        Ok(())
+        hub.metrics.count(counts);
+        if counts.catches > 0 && self.silent_catches.fetch_add(1, Relaxed) + 1 >= MAX_SILENT_CATCHES {
+            self.silent_catches.store(0, Relaxed);
+            if hub.bus.state() == BusState::Up {
+                self.subscribe_again.store(true, Relaxed);
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::Notify;
 use tracing::Instrument as _;
 
-use super::connection::{self, Connection, Peer};
+use super::connection::{self, Peer, WebSocket};
 use super::core::{Denied, Join};
 use super::metrics::HubMetrics;
 use super::protocol::CloseCode;
@@ -103,9 +103,9 @@ async fn serve(app: App, upgraded: OnUpgrade, wish: Result<Wish, CloseCode>) {
                 tracing::debug!(seq = joined.seq.get(), resumed = joined.resumed, "a socket was opened");
             });
             let peer = Peer { id: ConnectionId::new(), claims, joined, waker };
-            let mut connection = Connection::new(app.clone(), stream, room, peer);
-            connection.receive(&early);
-            app.sockets.spawn(connection.run().instrument(span));
+            let mut socket = WebSocket::new(app.clone(), stream, room, peer);
+            socket.receive(&early);
+            app.sockets.spawn(socket.run().instrument(span));
         }
         Err(code) => {
             tracing::debug!(close.code = code.code(), "a socket was refused");

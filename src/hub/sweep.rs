@@ -5,8 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
+
 use super::Inner;
-use super::core::Mark;
+use super::bus::BusState;
+use super::core::{Mark, Told};
 use super::room::Room;
 use crate::activity;
 use crate::types::OrgId;
@@ -14,36 +17,53 @@ use crate::types::OrgId;
 /// How often.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often while the bus is down, and nothing else tells what other nodes commit.
+const INTERVAL_ALONE: Duration = Duration::from_millis(200);
+
+/// Sweeps under way at once: one whose query hangs does not keep the next from looking.
+const MAX_AT_ONCE: usize = 3;
+
 /// Heads asked for at once.
 const CHUNK: usize = 256;
 
 /// Bytes of their logs that the rooms of a node remember together.
 const MAX_NODE_BYTES: usize = 256 << 20;
 
-/// How often ended sessions are forgotten, in sweeps.
-const FORGET_EVERY: u32 = 60;
+/// How often ended sessions are forgotten.
+const FORGET_EVERY: Duration = Duration::from_mins(1);
 
 /// Sweeps until the hub stops.
 pub(super) async fn run(hub: Arc<Inner>) {
-    let mut ticks = tokio::time::interval(INTERVAL);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut count: u32 = 0;
+    let under_way = Arc::new(Semaphore::new(MAX_AT_ONCE));
+    let mut forgotten_at = Instant::now();
     loop {
+        let interval = match hub.bus.state() {
+            BusState::Up => INTERVAL,
+            BusState::Down => INTERVAL_ALONE,
+        };
         tokio::select! {
             () = hub.stop.cancelled() => return,
-            _ = ticks.tick() => {}
+            // What was said while it was down may be lost.
+            () = hub.bus_changed.notified() => {}
+            () = tokio::time::sleep(interval) => {}
         }
-        count = count.wrapping_add(1);
         let rooms: Vec<Arc<Room>> = hub.rooms.read().values().cloned().collect();
         hub.metrics.rooms.set(count_as_f64(rooms.len()));
         bound_memory(&hub, &rooms);
-        if count.is_multiple_of(FORGET_EVERY) {
+        if forgotten_at.elapsed() >= FORGET_EVERY {
+            forgotten_at = Instant::now();
             let oldest = hub.oldest_live_token();
             for room in &rooms {
                 room.core.lock().forget_ended_before(oldest);
             }
         }
-        sweep(&hub, &rooms).await;
+        if let Ok(permit) = Arc::clone(&under_way).try_acquire_owned() {
+            let sweeping = Arc::clone(&hub);
+            hub.tasks.spawn(async move {
+                sweeping.stop.run_until_cancelled(sweep(&sweeping, &rooms)).await;
+                drop(permit);
+            });
+        }
     }
 }
 
@@ -66,7 +86,7 @@ async fn sweep(hub: &Inner, rooms: &[Arc<Room>]) {
         let heads: HashMap<OrgId, _> = heads.into_iter().map(|head| (head.org_id, head)).collect();
         for (room, before) in chunk {
             if let Some(head) = heads.get(&room.org) {
-                room.sweep(hub, *before, head, read_at);
+                room.sweep(hub, *before, head, read_at, Told::Sweep);
             } else {
                 // Never "nothing new": the room goes stale and refuses.
                 hub.metrics.sweep_failures.increment(1);

@@ -15,18 +15,34 @@ use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 
 use super::ceiling::Open;
+use super::line::Line;
 
-/// A TCP stream whose peer has to take what is written: a write that makes no progress for `limit` fails.
+/// A TCP stream whose peer has to take what is written: a write that makes no progress for `limit` fails, as
+/// long as nobody has taken the line over.
 pub(super) struct Timed {
     io: TcpStream,
-    limit: Duration,
+    line: Line,
+    limit: Option<Duration>,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timed {
-    pub(super) fn new(io: TcpStream, limit: Duration) -> Self {
-        Self { io, limit, stalled: None }
+    pub(super) fn new(io: TcpStream, line: Line, limit: Duration) -> Self {
+        Self { io, line, limit: Some(limit), stalled: None }
+    }
+
+    /// Leaves the peer to whoever has taken the line over.
+    fn heed_line(&mut self) {
+        if self.limit.is_some()
+            && let Some(silence) = self.line.taken_over()
+        {
+            (self.limit, self.stalled) = (None, None);
+            #[cfg(target_os = "linux")]
+            if let Err(error) = socket2::SockRef::from(&self.io).set_tcp_user_timeout(Some(silence)) {
+                tracing::debug!(%error, "a peer that vanishes will be noticed late");
+            }
+        }
     }
 
     fn bound<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -34,7 +50,9 @@ impl Timed {
             self.stalled = None;
             return polled;
         }
-        let limit = self.limit;
+        let Some(limit) = self.limit else {
+            return Poll::Pending;
+        };
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         stalled.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
@@ -52,6 +70,7 @@ impl AsyncRead for Timed {
 
 impl AsyncWrite for Timed {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.heed_line();
         let polled = Pin::new(&mut self.io).poll_write(cx, buf);
         self.bound(cx, polled)
     }
@@ -61,6 +80,7 @@ impl AsyncWrite for Timed {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.heed_line();
         let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
         self.bound(cx, polled)
     }
@@ -324,5 +344,33 @@ impl io::Write for Tcp<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn who_takes_a_line_over_hears_of_peers_that_vanish_and_not_of_those_that_stall() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _deaf = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let line = Line::default();
+        let mut timed = Timed::new(stream, line.clone(), Duration::from_millis(20));
+        let acknowledged_within =
+            |timed: &Timed| socket2::SockRef::from(&timed.io).tcp_user_timeout().unwrap();
+        timed.write_all(b"an answer that ends").await.unwrap();
+        assert_eq!(acknowledged_within(&timed), None);
+        line.take_over(Duration::from_mins(1));
+        timed.write_all(b"an answer that does not").await.unwrap();
+        assert_eq!(acknowledged_within(&timed), Some(Duration::from_mins(1)));
+        let more = vec![0; 1 << 20];
+        let stalled = async { while timed.write_all(&more).await.is_ok() {} };
+        assert!(tokio::time::timeout(Duration::from_millis(200), stalled).await.is_err(), "it does not fail");
     }
 }

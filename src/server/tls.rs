@@ -19,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+use super::line::Line;
 use super::stream::Timed;
 use crate::config::ServerConfig as Settings;
 use crate::telemetry::metric;
@@ -80,7 +81,8 @@ impl Tls {
     pub(super) async fn accept(
         &self,
         stream: TcpStream,
-        write: Duration,
+        line: &Line,
+        write_stall: Duration,
     ) -> io::Result<Option<TlsStream<Timed>>> {
         let mut first = [0];
         if stream.peek(&mut first).await? == 0 {
@@ -90,7 +92,7 @@ impl Tls {
             return refuse_plain(stream).await.map(|()| None);
         }
         let acceptor = TlsAcceptor::from(Arc::clone(&self.current.read()));
-        acceptor.accept(Timed::new(stream, write)).await.map(Some)
+        acceptor.accept(Timed::new(stream, line.clone(), write_stall)).await.map(Some)
     }
 
     /// Looks at the files again and again until `stop`, and serves new connections with what they hold once

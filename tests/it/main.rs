@@ -6,6 +6,7 @@
 
 mod activity;
 mod bus;
+mod chaos;
 mod cluster;
 mod crashes;
 mod db;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::environment::on_postgres;
 use crate::harness::raw::RawSocket;
-use crate::harness::{Child, Client, Person, TestDatabase, options};
+use crate::harness::{Child, Client, Person, StreamOptions, TestDatabase, options};
 
 const KEY: &str = "7f2c0a-the-signing-key-of-this-test-91be";
 
@@ -63,6 +63,16 @@ async fn live(client: &Client, secrets: &mut Secrets) {
     let path = format!("/ws?token={}", ada.access_token);
     let plain = client.anonymous().at(reqwest::Method::GET, path).await;
     assert!((400..500).contains(&plain.status));
+
+    // Streams, likewise.
+    let good = StreamOptions::new(&ada.access_token);
+    let streams = [client.stream_with(&good).await, client.stream_with(&good.token_in_query()).await];
+    let bad = format!("not.a-streams-token-but-secret.{}", "x1y2z3".repeat(5));
+    secrets.keep("a stream's token that was refused", &bad);
+    for options in [StreamOptions::new(&bad), StreamOptions::new(&bad).token_in_query()] {
+        client.ask_stream(&options).await.expect_problem(401, "token_invalid");
+    }
+    drop(streams);
 
     // Refresh, AUTH with the fresh token, with garbage and as a bad frame.
     let body = json!({ "refreshToken": ada.refresh_token });

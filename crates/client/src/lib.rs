@@ -58,4 +58,4 @@ pub use protocol::{
 pub use socket::{Received, Socket};
 pub use subscription::{Event, Subscription};
 pub use token::{BoxError, RefreshError, Token};
-pub use verify::{Comparison, Verifier, Violation};
+pub use verify::{Claim, Comparison, Expected, Verifier, Violation, digest};

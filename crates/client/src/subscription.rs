@@ -58,7 +58,10 @@ pub enum Event {
 /// [`next`](Self::next) is polled.
 #[must_use = "it does nothing until it is polled"]
 pub struct Subscription {
-    base_url: String,
+    /// Where the nodes are.
+    base_urls: Vec<String>,
+    /// Which of them is used now.
+    node: usize,
     options: ConnectOptions,
     backoff: Backoff,
     refresh: Option<Refresh>,
@@ -100,7 +103,8 @@ impl Subscription {
     pub fn new(base_url: impl Into<String>, options: ConnectOptions) -> Self {
         let position = options.after.map(|seq| Position { seq, epoch: options.epoch });
         Self {
-            base_url: base_url.into(),
+            base_urls: vec![base_url.into()],
+            node: 0,
             options,
             backoff: Backoff::default(),
             refresh: None,
@@ -109,6 +113,13 @@ impl Subscription {
             failures: 0,
             state: State::Waiting { until: Instant::now(), refresh: false },
         }
+    }
+
+    /// Names another node of the same hub. Whenever a socket ends or none can be opened, the next node in
+    /// the order in which they were named takes its turn.
+    pub fn or_at(mut self, base_url: impl Into<String>) -> Self {
+        self.base_urls.push(base_url.into());
+        self
     }
 
     /// Sets how to get a fresh token when the server closes with 4401, and at the start if the
@@ -218,7 +229,7 @@ impl Subscription {
                 None
             }
             Outcome::Connected(Err(error)) | Outcome::Received(Err(error)) => Some(self.fail(error)),
-            Outcome::Received(Ok(Received::Frame { frame, .. })) => self.deliver(frame),
+            Outcome::Received(Ok(Received::Frame { frame, text })) => self.deliver(frame, &text),
             Outcome::Received(Ok(Received::Closed { code, reason })) => {
                 self.schedule(code.reconnect(), Duration::ZERO);
                 Some(Event::Disconnected { code, reason })
@@ -235,7 +246,7 @@ impl Subscription {
     }
 
     fn connect(&mut self) {
-        let base_url = self.base_url.clone();
+        let base_url = self.base_urls.get(self.node).cloned().unwrap_or_default();
         let mut options = self.options.clone();
         if let Some(position) = self.position {
             options.after = Some(position.seq);
@@ -247,9 +258,9 @@ impl Subscription {
         }));
     }
 
-    fn deliver(&mut self, frame: Frame) -> Option<Event> {
+    fn deliver(&mut self, frame: Frame, text: &str) -> Option<Event> {
         if let Some(verifier) = &mut self.verifier {
-            verifier.observe(&frame);
+            verifier.observe_text(&frame, text);
         }
         if let State::Open(link) = &mut self.state {
             link.heard(&frame);
@@ -288,6 +299,10 @@ impl Subscription {
             }
         };
         self.failures = self.failures.saturating_add(1);
+        // A token that one node does not take is taken by none.
+        if reconnect != Reconnect::RefreshToken {
+            self.node = (self.node + 1) % self.base_urls.len();
+        }
         self.state = wait.map_or(State::Ended, |wait| State::Waiting {
             until: Instant::now() + wait,
             refresh: reconnect == Reconnect::RefreshToken,

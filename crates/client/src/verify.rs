@@ -1,6 +1,7 @@
 //! Proof that a subscriber got what it was owed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hasher as _};
 use std::ops::RangeInclusive;
 
 use uuid::Uuid;
@@ -62,6 +63,20 @@ pub enum Violation {
     },
 }
 
+impl Violation {
+    /// Where in the log it shows, as far as that can be told.
+    pub fn seq(&self) -> i64 {
+        match *self {
+            Self::NotWelcomed { seq }
+            | Self::BeforeStart { seq, .. }
+            | Self::Doubled { seq }
+            | Self::OutOfOrder { seq, .. } => seq,
+            Self::WrongStart { start, .. } => start,
+            Self::WrongOrganisation { .. } => 0,
+        }
+    }
+}
+
 /// What a subscriber received, beside what it should have.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Comparison {
@@ -69,12 +84,41 @@ pub struct Comparison {
     pub lost: Vec<i64>,
     /// Received and not expected, in order.
     pub unexpected: Vec<i64>,
+    /// Received with other bytes than expected, in order.
+    pub altered: Vec<i64>,
+}
+
+/// Whether a subscriber has to be sent an entry of the log that it may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It has to.
+    Owed,
+    /// It may or may not: its access narrowed when the entry was on its way.
+    Allowed,
+}
+
+/// An entry of the log that a subscriber may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// Where it is.
+    pub seq: i64,
+    /// The [`digest`] of its text.
+    pub digest: u64,
+    /// Whether it is owed.
+    pub claim: Claim,
+}
+
+/// Stands for the bytes of an activity, in the same process.
+pub fn digest(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(text.as_bytes());
+    hasher.finish()
 }
 
 impl Comparison {
     /// Whether exactly the expected was received.
     pub fn is_exact(&self) -> bool {
-        self.lost.is_empty() && self.unexpected.is_empty()
+        self.lost.is_empty() && self.unexpected.is_empty() && self.altered.is_empty()
     }
 }
 
@@ -124,7 +168,8 @@ struct Recent(u128);
 /// What a comparison needs.
 #[derive(Debug, Clone, Default)]
 struct Record {
-    received: Vec<i64>,
+    /// With the digests of their texts, where those were given.
+    received: Vec<(i64, Option<u64>)>,
     skipped: Vec<RangeInclusive<i64>>,
 }
 
@@ -145,13 +190,23 @@ impl Verifier {
         }
     }
 
-    /// A verifier that also keeps every `seq`, 8 bytes each, for [`compare`](Self::compare).
+    /// A verifier that also keeps every `seq` with a digest of its text, 24 bytes each, for
+    /// [`compare`](Self::compare) and [`compare_texts`](Self::compare_texts).
     pub fn recording(organisation_id: Uuid) -> Self {
         Self { record: Some(Record::default()), ..Self::new(organisation_id) }
     }
 
     /// Takes the subscriber's next frame.
     pub fn observe(&mut self, frame: &Frame) {
+        self.take(frame, None);
+    }
+
+    /// The same with the bytes in which it came, for [`compare_texts`](Self::compare_texts).
+    pub fn observe_text(&mut self, frame: &Frame, text: &str) {
+        self.take(frame, Some(text));
+    }
+
+    fn take(&mut self, frame: &Frame, text: Option<&str>) {
         let before = self.position;
         let moved = position::advance(&mut self.position, frame);
         if moved != Moved::Not {
@@ -159,7 +214,12 @@ impl Verifier {
         }
         match frame {
             Frame::Welcome(welcome) => self.welcomed(before, welcome, moved),
-            Frame::Activity(activity) => self.received(before, activity, moved),
+            Frame::Activity(activity) => {
+                self.received(before, activity, moved);
+                if let Some(record) = &mut self.record {
+                    record.received.push((activity.seq, text.map(digest)));
+                }
+            }
             Frame::ResumeGap(gap) => self.skipped(before, gap, moved),
             Frame::Pong(pong) if moved == Moved::Forward => self.move_recent(before, pong.seq),
             _ => {}
@@ -199,13 +259,36 @@ impl Verifier {
     /// this speaks of the present one.
     pub fn compare(&self, expected: &[i64]) -> Option<Comparison> {
         let record = self.record.as_ref()?;
-        let received: BTreeSet<i64> = record.received.iter().copied().collect();
+        let received: BTreeSet<i64> = record.received.iter().map(|(seq, _)| *seq).collect();
         let expected: BTreeSet<i64> = expected.iter().copied().collect();
-        let owed = |seq: &i64| *seq > self.start && !record.skipped.iter().any(|range| range.contains(seq));
         Some(Comparison {
-            lost: expected.difference(&received).copied().filter(owed).collect(),
+            lost: expected.difference(&received).copied().filter(|seq| self.is_owed(record, *seq)).collect(),
             unexpected: received.difference(&expected).copied().collect(),
+            altered: Vec::new(),
         })
+    }
+
+    /// Compares what was received with the entries of the log that this subscriber may see, byte for byte.
+    /// None if the verifier is not [recording](Self::recording).
+    ///
+    /// What lies at or below the start or in an announced gap is not owed.
+    pub fn compare_texts(&self, expected: impl IntoIterator<Item = Expected>) -> Option<Comparison> {
+        let record = self.record.as_ref()?;
+        let mut received: BTreeMap<i64, Option<u64>> = record.received.iter().copied().collect();
+        let mut comparison = Comparison::default();
+        for Expected { seq, digest, claim } in expected {
+            match received.remove(&seq) {
+                None if claim == Claim::Owed && self.is_owed(record, seq) => comparison.lost.push(seq),
+                Some(Some(found)) if found != digest => comparison.altered.push(seq),
+                None | Some(_) => {}
+            }
+        }
+        comparison.unexpected = received.into_keys().collect();
+        Some(comparison)
+    }
+
+    fn is_owed(&self, record: &Record, seq: i64) -> bool {
+        seq > self.start && !record.skipped.iter().any(|range| range.contains(&seq))
     }
 
     fn welcomed(&mut self, before: Option<Position>, welcome: &Welcome, moved: Moved) {
@@ -246,9 +329,6 @@ impl Verifier {
             self.activities += 1;
             self.move_recent(before, seq);
             self.recent.insert();
-        }
-        if let Some(record) = &mut self.record {
-            record.received.push(seq);
         }
     }
 

@@ -7,10 +7,9 @@ use std::time::Instant;
 
 use bytes::{Buf as _, Bytes};
 
-use super::encode;
+use super::Transport;
 use crate::hub::core::{Entry, TURN_FRAMES};
 use crate::hub::metrics::HubMetrics;
-use crate::hub::protocol::ServerFrame;
 use crate::server::stream::Stream;
 
 /// Buffers handed to the kernel at once: a turn's frames and what else is said with them.
@@ -21,11 +20,11 @@ const KEPT_CAPACITY: usize = 4;
 
 #[derive(Default)]
 pub(super) struct Outbox {
-    /// What remains; the first may be begun.
+    /// What remains; the first may be taken in part.
     frames: VecDeque<Bytes>,
-    /// Whether the first is begun.
-    begun: bool,
-    /// Bytes written in all.
+    /// How many of the first are begun: what follows can still be kept back.
+    begun: usize,
+    /// Bytes that were taken in all.
     written: u64,
     /// Activities among the frames that were still in memory, and that were read from the log.
     from_memory: u64,
@@ -47,21 +46,17 @@ impl Outbox {
         self.frames.push_back(frame);
     }
 
-    pub(super) fn push_frame(&mut self, frame: &ServerFrame) {
-        self.frames.extend(encode(frame));
-    }
-
-    pub(super) fn push_entries(&mut self, entries: &[Arc<Entry>]) {
+    pub(super) fn push_entries(&mut self, entries: &[Arc<Entry>], transport: Transport) {
         let from_memory = entries.iter().filter(|entry| entry.learned_at.is_some()).count();
         self.from_memory += from_memory as u64;
         self.from_log += (entries.len() - from_memory) as u64;
         self.learned_at = self.learned_at.or(entries.first().and_then(|entry| entry.learned_at));
-        self.frames.extend(entries.iter().map(|entry| entry.websocket()));
+        self.frames.extend(entries.iter().map(|entry| transport.entry(entry)));
     }
 
     /// Drops what is not begun: the peer is owed nothing more than the end of a frame.
     pub(super) fn keep_only_begun(&mut self) {
-        self.frames.truncate(usize::from(self.begun));
+        self.frames.truncate(self.begun);
     }
 
     /// Writes once, all that fits one call.
@@ -71,25 +66,57 @@ impl Outbox {
         for (slice, frame) in slices.iter_mut().zip(&self.frames) {
             *slice = IoSlice::new(frame);
         }
-        let mut length = stream.try_write_vectored(slices.get(..used).unwrap_or_default())?;
+        let length = stream.try_write_vectored(slices.get(..used).unwrap_or_default())?;
         if length == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
+        self.advance(length, metrics);
+        Ok(())
+    }
+
+    /// Whether there are frames that nobody began to write.
+    pub(super) fn has_unbegun(&self) -> bool {
+        self.frames.len() > self.begun
+    }
+
+    /// The frames that nobody began to write, which somebody does now.
+    pub(super) fn begin_all(&mut self) -> impl Iterator<Item = Bytes> {
+        let begun = std::mem::replace(&mut self.begun, self.frames.len());
+        self.frames.iter().skip(begun).cloned()
+    }
+
+    /// Drops the last `count` of those that were begun: they were not, after all.
+    pub(super) fn withdraw(&mut self, count: usize) {
+        let kept = self.begun.saturating_sub(count);
+        self.frames.drain(kept..self.begun);
+        self.begun = kept;
+    }
+
+    /// Notes how much was taken in all, where somebody else writes.
+    pub(super) fn took(&mut self, taken: u64, metrics: &HubMetrics) {
+        if let Ok(length) = usize::try_from(taken - self.written)
+            && length > 0
+        {
+            self.advance(length, metrics);
+        }
+    }
+
+    /// Drops what was taken.
+    fn advance(&mut self, mut length: usize, metrics: &HubMetrics) {
         self.written += length as u64;
         metrics.writes.increment(1);
         metrics.written_bytes.increment(length as u64);
         while let Some(first) = self.frames.front_mut() {
             if length < first.len() {
                 first.advance(length);
-                self.begun = self.begun || length > 0;
-                return Ok(());
+                self.begun = self.begun.max(usize::from(length > 0));
+                return;
             }
             length -= first.len();
-            self.begun = false;
+            self.begun = self.begun.saturating_sub(1);
             self.frames.pop_front();
         }
         self.emptied(metrics);
-        Ok(())
     }
 
     fn emptied(&mut self, metrics: &HubMetrics) {

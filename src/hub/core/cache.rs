@@ -108,6 +108,18 @@ impl Cache {
         block.entries.get(usize::try_from(seq.since(first)).ok()?)
     }
 
+    /// The entry at `seq`, if it is remembered, without noting that it was of use.
+    pub(super) fn peek(&self, seq: Seq) -> Option<&Arc<Entry>> {
+        let at = |first: Seq| usize::try_from(seq.since(first)).ok();
+        match self.ring.front().map(|entry| entry.seq()) {
+            Some(first) if seq >= first => self.ring.get(at(first)?),
+            Some(_) | None => {
+                let entries = &self.blocks.get(&BlockNumber::of(seq))?.entries;
+                entries.get(at(entries.first()?.seq())?)
+            }
+        }
+    }
+
     /// Forgets the block used least lately, then the oldest of the ring, until at most `bytes` are held.
     /// The last block and the newest entry stay: somebody is about to take them.
     pub(super) fn shrink_to(&mut self, bytes: usize) {

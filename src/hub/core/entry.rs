@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use crate::hub::sse;
 use crate::hub::ws::frame;
 use crate::types::{LogEntry, Seq};
 
@@ -17,17 +18,23 @@ pub struct Entry {
     /// log, by somebody who was behind.
     pub learned_at: Option<Instant>,
     websocket: OnceLock<Bytes>,
+    event: OnceLock<Bytes>,
 }
 
 impl Entry {
     /// An entry that was just committed.
     pub fn live(log: Arc<LogEntry>, now: Instant) -> Arc<Self> {
-        Arc::new(Self { log, learned_at: Some(now), websocket: OnceLock::new() })
+        Arc::new(Self { log, learned_at: Some(now), websocket: OnceLock::new(), event: OnceLock::new() })
     }
 
     /// An entry that was read from the log.
     pub fn read(log: LogEntry) -> Arc<Self> {
-        Arc::new(Self { log: Arc::new(log), learned_at: None, websocket: OnceLock::new() })
+        Arc::new(Self {
+            log: Arc::new(log),
+            learned_at: None,
+            websocket: OnceLock::new(),
+            event: OnceLock::new(),
+        })
     }
 
     /// Its place in the log.
@@ -40,8 +47,15 @@ impl Entry {
         self.websocket.get_or_init(|| frame::text(&self.log.json)).clone()
     }
 
-    /// Roughly what it holds in memory, its encodings included.
+    /// The entry as one server-sent event.
+    pub fn event(&self) -> Bytes {
+        self.event.get_or_init(|| sse::message(Some(self.log.seq), &self.log.json)).clone()
+    }
+
+    /// Roughly what it holds in memory once all of its encodings are made: what an entry counts must not change as
+    /// long as it is kept.
     pub(super) fn cost(&self) -> usize {
-        size_of::<Self>() + self.log.cost() + self.log.json.len() + frame::MAX_HEADER
+        let encodings = 2 * self.log.json.len() + frame::MAX_HEADER + sse::MAX_FRAMING;
+        size_of::<Self>() + self.log.cost() + encodings
     }
 }

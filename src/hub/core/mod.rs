@@ -5,6 +5,7 @@
 //! delivery, a slow reader and a resume are one path: [`Core::take`].
 
 mod access;
+mod append;
 mod broken;
 mod cache;
 mod connections;
@@ -16,20 +17,22 @@ mod turns;
 mod types;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use access::{AccessSnapshot, Admitted, Denied, SocketsOf};
 pub use cache::BlockNumber;
 pub use connections::ConnectionKey;
 pub use entry::Entry;
+pub use follow::{Counts, REORDER_WINDOW};
 pub use types::{
-    Call, Diverged, GapReason, Join, Joined, Mark, Opening, ResumeGap, SocketLimits, Sweep, Turn, Wake, Work,
+    Call, Diverged, GapReason, Join, Joined, LogRead, Mark, Opening, ResumeGap, SocketLimits, Sweep, Taken,
+    Told, Turn, Wake, Work,
 };
 
 use access::AccessView;
 use cache::Cache;
 use connections::{Connection, Connections, Position};
+use follow::Hints;
 
 use super::protocol::CloseCode;
 use crate::config::{Broken, Protection};
@@ -51,16 +54,14 @@ const TELL_AFTER: i64 = 1000;
 /// How much later than that it may be, so that not every append looks for peers who are due.
 const TELL_SLACK: i64 = 32;
 
-/// Most entries that wait for what is missing before them. What does not fit is read from the log.
-const MAX_PENDING: usize = 256;
-
 /// A room whose view of its log is older than this refuses rather than guesses.
 pub const STALE_AFTER: Duration = Duration::from_secs(5);
 
 /// A room's state. See the module.
 pub struct Core<W> {
     open: Option<Open>,
-    pending: BTreeMap<Seq, Arc<Entry>>,
+    hints: Hints,
+    counts: Counts,
     connections: Connections<W>,
     max_bytes: usize,
     sockets: SocketLimits,
@@ -89,8 +90,6 @@ struct Open {
     access: AccessView,
     /// Up to when this node knows that the cursor was the head.
     confirmed_at: Instant,
-    /// The last position that is known to exist, by whatever told of it.
-    known: Seq,
     /// The first head that was seen beyond the cursor, and when it was read: how fresh the room is when it
     /// comes there.
     awaited: Option<(Seq, Instant)>,
@@ -106,8 +105,16 @@ impl<W: Wake> Core<W> {
     /// A room that is not open yet. What is offered meanwhile is kept and merged. It remembers at most
     /// some `max_bytes` of its log, and has no more `sockets` than these.
     pub fn new(max_bytes: usize, sockets: SocketLimits, broken: Broken) -> Self {
-        let (pending, connections) = (BTreeMap::new(), Connections::new());
-        Self { open: None, pending, connections, max_bytes, sockets, broken, ended: None }
+        Self {
+            open: None,
+            hints: Hints::default(),
+            counts: Counts::default(),
+            connections: Connections::new(),
+            max_bytes,
+            sockets,
+            broken,
+            ended: None,
+        }
     }
 
     /// Opens the room at the head of its log, read after the room began to be offered what is committed.
@@ -121,14 +128,12 @@ impl<W: Wake> Core<W> {
             cache: Cache::new(self.max_bytes),
             access: AccessView::load(access),
             confirmed_at: read_at,
-            known: head.last_seq,
             awaited: None,
             wanted: BTreeMap::new(),
             next_tell: head.last_seq.plus(TELL_AFTER),
             held_back: false,
         });
-        self.pending = self.pending.split_off(&head.last_seq.next());
-        self.drain_pending();
+        self.merge_hints(read_at);
     }
 
     /// Whether nobody is connected.
@@ -161,8 +166,7 @@ impl<W: Wake> Core<W> {
 
     /// Bytes of the log that are remembered, roughly.
     pub fn cached_bytes(&self) -> usize {
-        let pending: usize = self.pending.values().map(|entry| entry.cost()).sum();
-        self.open.as_ref().map_or(0, |open| open.cache.bytes()) + pending
+        self.open.as_ref().map_or(0, |open| open.cache.bytes()) + self.hints.bytes()
     }
 
     /// Forgets all but the newest entry of the log. Who is behind asks for its block again.

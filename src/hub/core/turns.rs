@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::connections::Position;
+use super::follow::is_whole;
 use super::{
-    BlockNumber, ConnectionKey, Core, Entry, GapReason, ResumeGap, TELL_AFTER, TELL_SLACK, TURN_BYTES,
-    TURN_FRAMES, TURN_LOOKS, Turn, Wake, is_stale,
+    BlockNumber, ConnectionKey, Core, Diverged, Entry, GapReason, LogRead, Mark, ResumeGap, TELL_AFTER,
+    TELL_SLACK, TURN_BYTES, TURN_FRAMES, TURN_LOOKS, Taken, Turn, Wake, is_stale,
 };
 use crate::types::Seq;
 
@@ -31,12 +32,27 @@ impl<W: Wake> Core<W> {
         open.next_tell = earliest.max(cursor.plus(TELL_SLACK));
     }
 
-    /// Takes a block that was read: its kept entries, in order and without holes. Empty where retention
-    /// has removed it meanwhile; `first_seq` is then where the log begins.
-    pub fn block_read(&mut self, number: BlockNumber, entries: Vec<Arc<Entry>>, first_seq: Seq) {
-        let Some(open) = &mut self.open else { return };
+    /// Takes a block that was read as far as the room was `before`; empty where retention has removed it meanwhile. Nothing is taken of a log that is another one by now.
+    pub fn block_read(
+        &mut self,
+        number: BlockNumber,
+        before: Mark,
+        read: LogRead,
+    ) -> Result<Taken, Diverged> {
+        let Some(open) = self.open.as_mut().filter(|_| self.ended.is_none()) else {
+            return Ok(Taken::Whole);
+        };
+        let LogRead { entries, head, .. } = read;
+        let agree = |entry: &Arc<Entry>| open.agrees(entry.seq(), entry.log.id);
+        if open.is_replaced(before, &head) || !entries.iter().all(agree) {
+            return Err(self.diverge());
+        }
+        let until = number.last().min(before.seq);
+        if !is_whole(&entries, number.first().max(head.first_seq), until) {
+            return Ok(Taken::Holes);
+        }
         let wanted = open.wanted.remove(&number);
-        open.first_seq = open.first_seq.max(first_seq);
+        open.first_seq = open.first_seq.max(head.first_seq);
         if !entries.is_empty() {
             open.cache.insert_block(number, entries, wanted);
         }
@@ -47,6 +63,7 @@ impl<W: Wake> Core<W> {
                 connection.waker.wake();
             }
         });
+        Ok(Taken::Whole)
     }
 
     /// Up to where everything that is for this connection has been taken.

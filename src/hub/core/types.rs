@@ -114,11 +114,11 @@ pub enum Call {
 /// What the room's task has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
-    /// Read this block from the log, as far as `until`.
-    ReadBlock(BlockNumber, Seq),
-    /// Entries are missing before what is known: read from here to there, unless they come by themselves
-    /// in a moment.
-    FillGap(Seq, Seq),
+    /// Read this block from the log, as far as the room is.
+    ReadBlock(BlockNumber, Mark),
+    /// Read the log from this mark on, its entry included, as far as this: entries are missing, or something
+    /// said of the log makes it necessary to look.
+    ReadOn(Mark, Seq),
     /// The log was replaced: give it another epoch than this one, then leave the room.
     RenewEpoch(EpochId),
 }
@@ -136,6 +136,40 @@ pub struct Mark {
     pub seq: Seq,
     /// The entry there.
     pub id: Option<ActivityId>,
+}
+
+/// What was read of the log, in one snapshot.
+#[derive(Debug)]
+pub struct LogRead {
+    /// In order.
+    pub entries: Vec<Arc<Entry>>,
+    /// Where the log stood.
+    pub head: Head,
+    /// When the reading began.
+    pub read_at: Instant,
+}
+
+/// What came of reading the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The room has it.
+    Whole,
+    /// What follows the cursor is no longer kept: the room has ended, and whoever comes back is told from
+    /// where the log is.
+    Outrun,
+    /// The log lacks what its head says that it has.
+    Holes,
+}
+
+/// By what the room knows how far the log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Somebody said so.
+    Bus,
+    /// The sweep found it.
+    Sweep,
+    /// The log was looked at for another reason.
+    Asked,
 }
 
 /// What a sweep found.

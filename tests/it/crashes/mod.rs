@@ -13,8 +13,8 @@ mod ledger;
 mod load;
 mod outage;
 mod overload;
-mod server;
-mod site;
+pub(crate) mod server;
+pub(crate) mod site;
 mod starts;
 mod subscriber;
 
@@ -29,12 +29,17 @@ pub(crate) struct Dice(u64);
 impl Dice {
     /// From the seed that is given, else a fresh one; it is printed.
     pub(crate) fn of(test: &str) -> Self {
+        Self::new(Self::seed(test))
+    }
+
+    /// The seed that is given, else a fresh one; it is printed.
+    pub(crate) fn seed(test: &str) -> u64 {
         let seed = match variable("ROOMCAST_TEST_SEED") {
             Some(given) => given.parse().expect("ROOMCAST_TEST_SEED is a number"),
             None => u64::from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos()),
         };
         report(&format!("{test}: ROOMCAST_TEST_SEED={seed}"));
-        Self::new(seed)
+        seed
     }
 
     pub(crate) fn new(seed: u64) -> Self {

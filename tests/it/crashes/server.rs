@@ -15,7 +15,7 @@ use crate::harness::environment::{on_postgres, variable};
 
 /// How a server ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shutdown {
+pub(crate) enum Shutdown {
     /// It sends everybody away and writes down where it stands.
     Fast,
     /// As by a crash: the next start has to recover.
@@ -23,7 +23,7 @@ pub(super) enum Shutdown {
 }
 
 /// A server in a folder of its own, on a port that stays the same.
-pub(super) struct Server {
+pub(crate) struct Server {
     programs: PathBuf,
     folder: TempDir,
     owner: (u32, u32),
@@ -34,7 +34,7 @@ pub(super) struct Server {
 
 impl Server {
     /// A server that is up; `None` where the tests run on SQLite or there are no programs for it.
-    pub(super) async fn create() -> Option<Self> {
+    pub(crate) async fn create() -> Option<Self> {
         let (programs, home) =
             (variable("ROOMCAST_TEST_POSTGRES_BIN")?, variable("ROOMCAST_TEST_POSTGRES_HOME")?);
         if !on_postgres() {
@@ -87,17 +87,17 @@ impl Server {
     }
 
     /// Who its files belong to.
-    pub(super) fn own(&self, path: &Path) {
+    pub(crate) fn own(&self, path: &Path) {
         chown(path, Some(self.owner.0), Some(self.owner.1)).unwrap();
     }
 
     /// A superuser's URL.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("postgres://postgres:{}@127.0.0.1:{}/postgres?sslmode=disable", self.password, self.port)
     }
 
     /// Starts it, and waits until it takes connections.
-    pub(super) async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         assert!(self.process.is_none(), "it runs already");
         let log = fs::File::create(self.folder.path().join("log")).unwrap();
         let process = self
@@ -118,7 +118,7 @@ impl Server {
     }
 
     /// Stops it, and waits for its end.
-    pub(super) async fn stop(&mut self, shutdown: Shutdown) {
+    pub(crate) async fn stop(&mut self, shutdown: Shutdown) {
         signal(if shutdown == Shutdown::Fast { "INT" } else { "QUIT" }, &[self.id()]);
         let mut process = self.process.take().expect("it runs");
         at_last("the end of PostgreSQL", async || process.try_wait().unwrap()).await;
@@ -129,14 +129,14 @@ impl Server {
     }
 
     /// Stops all of its processes where they are: connections stay open, and nobody answers.
-    pub(super) fn freeze(&self) {
+    pub(crate) fn freeze(&self) {
         // The first one first, so that it starts no more of them.
         signal("STOP", &[self.id()]);
         signal("STOP", &children(self.id()));
     }
 
     /// Lets them go on.
-    pub(super) fn thaw(&self) {
+    pub(crate) fn thaw(&self) {
         signal("CONT", &children(self.id()));
         signal("CONT", &[self.id()]);
     }

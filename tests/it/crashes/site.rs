@@ -13,7 +13,7 @@ use crate::harness::app::SIGNING_KEY;
 use crate::harness::{Child, Client, TestDatabase, at_last};
 
 /// The program, where it keeps what it keeps, and the address that it has each time.
-pub(super) struct Site {
+pub(crate) struct Site {
     environment: Vec<(String, String)>,
     base: String,
     wrapper: Vec<String>,
@@ -25,7 +25,7 @@ pub(super) struct Site {
 
 impl Site {
     /// On the database that the tests run on.
-    pub(super) async fn create() -> Self {
+    pub(crate) async fn create() -> Self {
         let database = TestDatabase::create().await;
         let mut site = Self::at(&database.url_text());
         site.database = Some(database);
@@ -33,7 +33,7 @@ impl Site {
     }
 
     /// On a database of the test's own.
-    pub(super) fn at(url: &str) -> Self {
+    pub(crate) fn at(url: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let port = free_port();
@@ -44,7 +44,7 @@ impl Site {
     }
 
     /// With nothing configured but this folder.
-    pub(super) fn in_folder(data: &Path) -> Self {
+    pub(crate) fn in_folder(data: &Path) -> Self {
         let port = free_port();
         Self::new(settings(data, port), port, tempfile::tempdir().unwrap())
     }
@@ -54,14 +54,20 @@ impl Site {
         Self { environment, base, wrapper: Vec::new(), child: None, database: None, _folder: folder }
     }
 
+    /// With this setting as well.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Run by another program, which becomes it.
-    pub(super) fn under(mut self, wrapper: &[&str]) -> Self {
+    pub(crate) fn under(mut self, wrapper: &[&str]) -> Self {
         self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
     /// Begins to start it; it does not listen yet.
-    pub(super) fn launch(&mut self) -> &mut Child {
+    pub(crate) fn launch(&mut self) -> &mut Child {
         assert!(self.child.is_none(), "it runs already");
         let wrapper: Vec<&str> = self.wrapper.iter().map(String::as_str).collect();
         let environment: Vec<(&str, &str)> =
@@ -70,36 +76,43 @@ impl Site {
     }
 
     /// Starts it. Connections of an earlier life are forgotten.
-    pub(super) async fn start(&mut self) -> Client {
+    pub(crate) async fn start(&mut self) -> Client {
         let listening = self.launch().listening().await;
         assert_eq!(listening.base, self.base);
         self.client()
     }
 
     /// Who calls it: with new connections and much patience.
-    pub(super) fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::patient(self.base.clone())
     }
 
     /// The running program.
-    pub(super) fn child(&self) -> &Child {
+    pub(crate) fn child(&self) -> &Child {
         self.child.as_ref().expect("it runs")
     }
 
-    /// Ends it with SIGKILL.
-    pub(super) async fn kill(&mut self) {
-        expect_no_fault(&self.child.take().expect("it runs").kill().await);
+    /// What it has written, if it runs.
+    pub(crate) fn output(&self) -> String {
+        self.child.as_ref().map(Child::output).unwrap_or_default()
+    }
+
+    /// Ends it with SIGKILL; returns what it wrote.
+    pub(crate) async fn kill(&mut self) -> String {
+        let output = self.child.take().expect("it runs").kill().await;
+        expect_no_fault(&output);
+        output
     }
 
     /// Stops it in good order; returns what it wrote.
-    pub(super) async fn stop(&mut self) -> String {
+    pub(crate) async fn stop(&mut self) -> String {
         let output = self.child.take().expect("it runs").stop().await;
         expect_no_fault(&output);
         output
     }
 
     /// Waits until it says that it is ready, or why not.
-    pub(super) async fn expect_ready(&self, status: u16) -> Value {
+    pub(crate) async fn expect_ready(&self, status: u16) -> Value {
         let client = self.client();
         at_last(&format!("/readyz with {status}"), async || {
             let answer = client.anonymous().at(Method::GET, "/readyz").into_sent().await?;
@@ -124,7 +137,7 @@ fn settings(data: &Path, port: u16) -> Vec<(String, String)> {
 }
 
 /// A port that is free now, and below those that outgoing connections are given.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static TRIED: AtomicU32 = AtomicU32::new(0);
     loop {
         let number = std::process::id().wrapping_mul(97) + TRIED.fetch_add(1, Ordering::Relaxed);

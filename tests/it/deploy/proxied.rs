@@ -54,8 +54,16 @@ async fn requests_and_sockets_pass_through() {
             assert_eq!(socket.expect_activity("BROADCAST_MESSAGE").await.text, sent.text);
         }
     }
+    // Each event as soon as it is sent: nothing waits for a buffer to be full.
+    let mut stream = client.stream(&acme["mia"]).await;
+    for text in ["three", "four"] {
+        let sent = client.broadcast(&acme.admin, text).await;
+        assert_eq!(stream.next_activity().await.text, sent.text);
+        by_query.expect_activity("BROADCAST_MESSAGE").await;
+    }
     // The hub's close codes come through, too.
     client.remove(&acme.admin, &acme["mia"]).await;
+    stream.expect_close(CloseCode::REMOVED).await;
     by_query.expect_close(CloseCode::REMOVED).await;
     client.anonymous().at(reqwest::Method::GET, "/readyz").await.expect_status(200);
     let refused = client.anonymous().at(reqwest::Method::GET, "/metrics").into_sent().await.unwrap();

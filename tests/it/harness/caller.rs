@@ -1,6 +1,7 @@
 //! Who calls the API, and what comes back.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, header};
 use serde_json::Value;
@@ -76,6 +77,11 @@ impl Call {
     pub(crate) async fn into_sent(self) -> Option<Answer> {
         let response = self.request.send().await.ok()?;
         Answer::of(self.what, response).await.ok()
+    }
+
+    /// Sends it and leaves the body, which may take so long: `None` if nobody answered.
+    pub(super) async fn into_response(self, timeout: Duration) -> Option<reqwest::Response> {
+        self.request.timeout(timeout).send().await.ok()
     }
 
     /// With a header whose value is any bytes.

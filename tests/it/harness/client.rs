@@ -27,6 +27,11 @@ impl Client {
         Self::with_timeout(base, LONG)
     }
 
+    /// Callers who soon ask elsewhere.
+    pub(crate) fn impatient(base: String, patience: Duration) -> Self {
+        Self::with_timeout(base, patience)
+    }
+
     fn with_timeout(base: String, timeout: Duration) -> Self {
         let http = reqwest::Client::builder().timeout(timeout).no_proxy().build().unwrap();
         Self { base, http }

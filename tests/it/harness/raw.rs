@@ -153,6 +153,15 @@ impl RawSocket {
         String::from_utf8(std::mem::take(&mut self.buffer)).unwrap()
     }
 
+    /// Reads a byte; whether there was one.
+    pub(crate) async fn sip(&mut self) -> bool {
+        if !self.buffer.is_empty() {
+            self.buffer.remove(0);
+            return true;
+        }
+        within("reading a byte", self.stream.read(&mut [0])).await.is_ok_and(|length| length > 0)
+    }
+
     /// Sends a frame.
     pub(crate) async fn send(&mut self, opcode: u8, payload: &[u8], fin: Fin, mask: Mask) {
         self.write(&Self::frame(opcode, payload, fin, mask)).await;

@@ -12,6 +12,7 @@ mod resume;
 mod roles;
 mod slow;
 mod stop;
+mod stream;
 mod watermark;
 
 use roomcast::activity::Activity;

@@ -28,11 +28,12 @@ async fn node(database: &TestDatabase, settings: &[(&str, &str)]) -> (Child, Cli
     (node, client)
 }
 
-/// The value of a counter in `/metrics`.
+/// The value of a counter in `/metrics`, of all its labels together where none are named.
 async fn counted(client: &Client, series: &str) -> u64 {
     let metrics = client.anonymous().at(Method::GET, "/metrics").await.expect_status(200);
-    let line = metrics.text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-    line.map_or(0, |value| value.parse().unwrap())
+    let lines = metrics.text.lines().filter_map(|line| line.strip_prefix(series));
+    let values = lines.filter(|rest| rest.starts_with([' ', '{'])).filter_map(|rest| rest.rsplit(' ').next());
+    values.map(|value| value.parse::<u64>().unwrap()).sum()
 }
 
 /// How many sockets are open.

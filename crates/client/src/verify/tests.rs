@@ -139,7 +139,7 @@ fn another_log_begins_anew() {
     let verifier = observed(frames);
     assert_eq!(verifier.violations(), []);
     assert_eq!(verifier.activities(), 3);
-    assert_eq!(verifier.compare(&[1, 2, 3, 7]), Some(Comparison { lost: vec![], unexpected: vec![] }));
+    assert_eq!(verifier.compare(&[1, 2, 3, 7]), Some(Comparison::default()));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_log_that_was_cut_begins_anew() {
 fn the_lost_and_the_unexpected_are_told() {
     let frames = [start(2), activity(3), activity(5), activity(8)];
     let comparison = compared(frames, &[8, 3, 4, 6, 1, 2]);
-    assert_eq!(comparison, Comparison { lost: vec![4, 6], unexpected: vec![5] });
+    assert_eq!(comparison, Comparison { lost: vec![4, 6], unexpected: vec![5], altered: vec![] });
     assert!(!comparison.is_exact());
 }
 
@@ -185,4 +185,22 @@ fn violations_beyond_the_first_are_counted_only() {
     assert_eq!(verifier.violations().len(), KEPT_VIOLATIONS);
     assert_eq!(verifier.violation_count(), 100);
     assert_eq!(verifier.activities(), 0);
+}
+
+#[test]
+fn texts_are_compared_by_their_bytes_and_by_what_is_owed() {
+    let mut verifier = Verifier::recording(ORGANISATION);
+    for (frame, text) in [(start(0), ""), (activity(1), "one"), (activity(3), "other"), (activity(5), "five")]
+    {
+        verifier.observe_text(&frame, text);
+    }
+    let entry = |seq, text, claim| Expected { seq, digest: digest(text), claim };
+    let comparison = verifier.compare_texts([
+        entry(1, "one", Claim::Owed),
+        entry(2, "two", Claim::Allowed),
+        entry(3, "three", Claim::Owed),
+        entry(4, "four", Claim::Owed),
+    ]);
+    assert_eq!(comparison, Some(Comparison { lost: vec![4], unexpected: vec![5], altered: vec![3] }));
+    assert_eq!(Verifier::new(ORGANISATION).compare_texts([]), None);
 }

@@ -379,3 +379,32 @@ async fn closing_ends_it() {
     };
     tokio::join!(script, client);
 }
+
+#[tokio::test]
+async fn another_node_goes_on_where_one_was_lost() {
+    let (first, second) = (Server::start().await, Server::start().await);
+    let mut subscription = subscribe(&first).or_at(second.url());
+    let script = async {
+        let mut peer = first.accept().await;
+        peer.welcome(0, false).await;
+        peer.activities([1]).await;
+        peer.close(1012, "").await;
+
+        let mut peer = second.accept_resumed().await;
+        assert_eq!(peer.parameter("after"), Some("1"));
+        peer.activities([2]).await;
+        peer.cut();
+
+        // And round again.
+        let peer = first.accept_resumed().await;
+        assert_eq!(peer.parameter("after"), Some("2"));
+        peer
+    };
+    let client = async {
+        expect(&mut subscription, &["connected at 0", "activity 1", "closed with 1012"]).await;
+        expect(&mut subscription, &["connected at 1", "activity 2", "closed with 1006"]).await;
+        expect(&mut subscription, &["connected at 2"]).await;
+    };
+    let (_peer, ()) = tokio::join!(script, client);
+    assert!(subscription.verifier().unwrap().compare(&[1, 2]).unwrap().is_exact());
+}

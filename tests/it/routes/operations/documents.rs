@@ -101,6 +101,7 @@ async fn the_document_has_every_call_of_the_contract() {
         "patch /users/{id}",
         "delete /users/{id}",
         "get /activities",
+        "get /stream",
     ];
     for call in expected {
         let (method, path) = call.split_once(' ').unwrap();

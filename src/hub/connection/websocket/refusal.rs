@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 
 use bytes::Buf as _;
 
-use super::CLOSE_TIMEOUT;
+use crate::hub::connection::CLOSE_TIMEOUT;
 use crate::hub::protocol::CloseCode;
 use crate::hub::ws::frame;
 use crate::hub::ws::reader::{Message, Reader};
