@@ -54,6 +54,7 @@ impl Broken {
 
     /// What `ROOMCAST_BREAK` names, separated by commas. A name that there is not ends the program: a test
     /// that breaks nothing shows nothing.
+    #[expect(clippy::disallowed_methods, reason = "it is no setting: no flag, no .env, no help")]
     pub(super) fn from_environment() -> Self {
         let names = std::env::var("ROOMCAST_BREAK").unwrap_or_default();
         names.split(',').filter(|name| !name.is_empty()).fold(Self::default(), |broken, name| {

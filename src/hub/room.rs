@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::Inner;
-use super::bus::{BusDown, BusState, Message};
+use super::bus::{BusState, Message};
 use super::core::presence::Presence;
 use super::core::{
     BlockNumber, ConnectionKey, Core, Counts, Denied, Diverged, Entry, Join, Joined, LogRead, Mark,
@@ -242,10 +242,9 @@ impl Room {
     /// Begins to hear of the organisation.
     async fn subscribe(&self, hub: &Inner) {
         let confirmed = tokio::time::timeout(BUS_TIMEOUT, hub.bus.subscribe(self.org)).await;
-        match confirmed {
-            // The bus subscribes by itself when it is up again.
-            Ok(Ok(()) | Err(BusDown)) => {}
-            Err(_) => tracing::warn!(organisation.id = %self.org, "the bus does not confirm a subscription"),
+        // Where it says that it is down, it subscribes by itself when it is up again.
+        if confirmed.is_err() {
+            tracing::warn!(organisation.id = %self.org, "the bus does not confirm a subscription");
         }
     }
 

@@ -281,7 +281,7 @@ fn a_position_that_the_log_does_not_have_is_asked_for_once() {
 fn another_entry_at_a_place_that_the_room_has_makes_it_look() {
     let mut world = at_rest();
     let mark = world.core.mark().unwrap();
-    let mut other = (*world.life().log[mark.seq.get() as usize - 1]).clone();
+    let mut other = (**world.life().log.last().unwrap()).clone();
     other.id = ActivityId::new();
     world.core.offer([Entry::live(Arc::new(other), world.now)], world.now);
     assert_eq!(world.core.work(world.now), Some(Work::ReadOn(mark, mark.seq)));
