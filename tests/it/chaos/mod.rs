@@ -18,6 +18,7 @@ mod log;
 mod play;
 mod publisher;
 mod report;
+mod rolling;
 mod schedule;
 mod stream;
 mod subscriber;

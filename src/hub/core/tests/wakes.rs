@@ -88,7 +88,8 @@ impl Ground {
     }
 
     fn join(self, after: Option<Seq>) -> Join {
-        Join { user: self.user, session: SessionId::new(), after, epoch: None }
+        let at = Timestamp::from_millis(0);
+        Join { user: self.user, session: SessionId::new(), after, epoch: None, presence: false, at }
     }
 }
 
