@@ -88,7 +88,14 @@ impl Ground {
     }
 
     fn join(self, after: Option<Seq>) -> Join {
-        Join { user: self.user, session: SessionId::new(), after, epoch: None }
+        Join {
+            user: self.user,
+            session: SessionId::new(),
+            after,
+            epoch: None,
+            presence: false,
+            at: Timestamp::from_millis(0),
+        }
     }
 }
 
