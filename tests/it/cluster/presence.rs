@@ -222,7 +222,7 @@ async fn without_redis_nobody_is_said_to_have_gone() {
     let _back = site.first.connect(site.mia()).await;
     socket.close().await;
     bo.close().await;
-    site.redis.restart().await;
+    site.redis.resurrect().await;
     for node in [&site.first, &site.second] {
         site.at_last_gone(node, site.bo()).await;
         site.eventually_complete(node, true).await;

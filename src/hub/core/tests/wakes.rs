@@ -88,8 +88,14 @@ impl Ground {
     }
 
     fn join(self, after: Option<Seq>) -> Join {
-        let at = Timestamp::from_millis(0);
-        Join { user: self.user, session: SessionId::new(), after, epoch: None, presence: false, at }
+        Join {
+            user: self.user,
+            session: SessionId::new(),
+            after,
+            epoch: None,
+            presence: false,
+            at: Timestamp::from_millis(0),
+        }
     }
 }
 
