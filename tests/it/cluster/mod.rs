@@ -2,6 +2,7 @@
 
 mod alone;
 mod delivery;
+mod redis;
 
 use roomcast::config::Protection;
 
