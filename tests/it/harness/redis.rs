@@ -213,7 +213,7 @@ impl Drop for RedisServer {
 pub(crate) struct Sentinels {
     pub(crate) primary: RedisServer,
     replica: RedisServer,
-    sentinels: Vec<RedisServer>,
+    watchers: Vec<RedisServer>,
 }
 
 impl Sentinels {
@@ -232,13 +232,13 @@ impl Sentinels {
             sentinels.iter().all(|sentinel| sentinel.knows(&replica_port)).then_some(())
         })
         .await;
-        Self { primary, replica, sentinels }
+        Self { primary, replica, watchers: sentinels }
     }
 
     pub(crate) fn url(&self) -> String {
-        let [first, rest @ ..] = self.sentinels.as_slice() else { unreachable!() };
-        let rest: String = rest.iter().map(|sentinel| format!("&node={}", sentinel.addr())).collect();
-        format!("redis-sentinel://{}?sentinelServiceName={SERVICE}{rest}", first.addr())
+        let [first, rest @ ..] = self.watchers.as_slice() else { unreachable!() };
+        let rest: Vec<String> = rest.iter().map(|sentinel| format!("node={}", sentinel.addr())).collect();
+        format!("redis-sentinel://{}?sentinelServiceName={SERVICE}&{}", first.addr(), rest.join("&"))
     }
 
     /// Whether the replica has become the primary.
@@ -265,10 +265,10 @@ impl RedisCluster {
         words.extend(servers.iter().map(RedisServer::addr));
         let replicas = if with_replicas { "1" } else { "0" };
         words.extend(["--cluster-replicas", replicas, "--cluster-yes"].map(str::to_owned));
-        let mut make = Command::new("redis-cli");
-        make.args(&words).stdin(Stdio::null());
-        let made = tokio::task::block_in_place(|| make.output()).unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+        let mut command = Command::new("redis-cli");
+        command.args(&words).stdin(Stdio::null());
+        let made = tokio::task::block_in_place(|| command.output()).unwrap();
+        assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stdout));
         let is_whole = |server: &RedisServer| {
             let nodes = server.cli(&["CLUSTER", "NODES"]);
             let replicas = nodes.lines().filter(|line| line.contains("slave")).count();

@@ -128,7 +128,7 @@ impl TestNode {
 
 impl World {
     fn new() -> Self {
-        let now = Instant::now() + Duration::from_secs(3600);
+        let now = Instant::now() + Duration::from_hours(1);
         Self {
             now,
             users: (0..USERS).map(|_| UserId::new()).collect(),

@@ -5,7 +5,7 @@ use crate::hub::core::presence::changes::{CHUNK, MAX_OFFLINE};
 
 /// A node that is alone, and the moment at which it starts.
 fn alone() -> (Presence, Instant) {
-    let now = Instant::now() + Duration::from_secs(3600);
+    let now = Instant::now() + Duration::from_hours(1);
     (Presence::new(times(), Company::Alone, now), now)
 }
 
