@@ -33,6 +33,7 @@ pub use conn::{Conn, PgConn, SqliteConn};
 pub use error::{DbError, Unavailable};
 pub use migrate::MigrationState;
 pub(crate) use postgres::unverified_tls;
+use scope::Part;
 pub use scope::{CommitSink, Patience, Scope, Tx};
 pub use url::DatabaseUrl;
 
@@ -126,17 +127,17 @@ impl Db {
 
     /// The directory: organisations, accounts, memberships, plans.
     pub fn central(&self) -> Scope {
-        Scope::new(self.clone(), Vec::new())
+        Scope::new(self.clone(), Part::Central)
     }
 
     /// What belongs to one organisation.
     pub fn org(&self, org: OrgId) -> Scope {
-        Scope::new(self.clone(), vec![org])
+        Scope::new(self.clone(), Part::Of(vec![org]))
     }
 
     /// What belongs to several organisations of one store: for the log's writer and the sweep.
     pub fn orgs(&self, orgs: Vec<OrgId>) -> Scope {
-        Scope::new(self.clone(), orgs)
+        Scope::new(self.clone(), Part::Of(orgs))
     }
 
     /// Runs the migrations that are missing. A database that a newer version has migrated is refused.

@@ -23,7 +23,15 @@ pub trait CommitSink: Send + Sync {
 /// A part of the database that is bound to named organisations, not yet open.
 pub struct Scope {
     db: Db,
-    orgs: Vec<OrgId>,
+    part: Part,
+}
+
+/// Which part of a database.
+pub(super) enum Part {
+    /// The directory.
+    Central,
+    /// What belongs to these organisations of one store. There may be none of them, and it is still the store.
+    Of(Vec<OrgId>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,8 +50,8 @@ impl Mode {
 }
 
 impl Scope {
-    pub(super) fn new(db: Db, orgs: Vec<OrgId>) -> Self {
-        Self { db, orgs }
+    pub(super) fn new(db: Db, part: Part) -> Self {
+        Self { db, part }
     }
 
     /// Opens a transaction that only reads, from one snapshot. Used by [`read!`](crate::read).
@@ -66,7 +74,7 @@ impl Scope {
         let patience = Patience::with(&conn);
         let mut tx = Tx { conn, appended: Vec::new(), db: self.db, mode, state: State::Open, patience };
         let opening = match tx.conn {
-            Conn::Postgres(_) => postgres_opening(&self.orgs, mode),
+            Conn::Postgres(_) => postgres_opening(&self.part, mode),
             // A deferred transaction that reads first fails at once when it wants to write.
             Conn::Sqlite(_) if mode == Mode::Read => "BEGIN DEFERRED".to_owned(),
             Conn::Sqlite(_) => "BEGIN IMMEDIATE".to_owned(),
@@ -105,9 +113,12 @@ impl Patience {
 }
 
 /// The statements that open a scope on PostgreSQL, sent as one message. Only ids are written into it.
-fn postgres_opening(orgs: &[OrgId], mode: Mode) -> String {
+fn postgres_opening(part: &Part, mode: Mode) -> String {
     let begin = if mode == Mode::Read { "ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "" };
-    let path = if orgs.is_empty() { "central" } else { "shared, central" };
+    let (path, orgs) = match part {
+        Part::Central => ("central", [].as_slice()),
+        Part::Of(orgs) => ("shared, central", orgs.as_slice()),
+    };
     let mut sql = format!("BEGIN {begin}; SET LOCAL search_path TO {path}; SET LOCAL roomcast.orgs TO '{{");
     for (index, org) in orgs.iter().enumerate() {
         let comma = if index == 0 { "" } else { "," };

@@ -41,7 +41,7 @@ pub(super) struct Director {
     turns: [Turn<()>; NODES],
     may_be_away: Semaphore,
     happened: Mutex<Vec<Happened>>,
-    lag: Lag,
+    pub(super) lag: Lag,
     /// Whether each fault is told when it is over.
     tells: bool,
 }

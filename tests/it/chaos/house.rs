@@ -135,7 +135,12 @@ impl House {
 
     /// What every steady subscriber has.
     pub(super) fn least_position(&self) -> i64 {
-        self.steady.iter().map(Subscriber::position).min().unwrap_or_default()
+        self.last().map_or(0, Subscriber::position)
+    }
+
+    /// Who has least.
+    pub(super) fn last(&self) -> Option<&Subscriber> {
+        self.steady.iter().min_by_key(|subscriber| subscriber.position())
     }
 
     fn behind(&self, head: i64) -> Vec<&Subscriber> {

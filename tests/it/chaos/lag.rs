@@ -15,11 +15,22 @@ const INTERVAL: Duration = Duration::from_millis(20);
 pub(super) struct Lag {
     started: Instant,
     seen: Mutex<Vec<(Duration, Duration)>>,
+    worst: Mutex<Worst>,
+}
+
+/// The longest of all, and who had to wait.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Worst {
+    pub(super) lag: Duration,
+    pub(super) at: Duration,
+    /// Who was the last, and what became of their connections before.
+    pub(super) who: String,
+    pub(super) story: Vec<String>,
 }
 
 impl Lag {
     pub(super) fn new(started: Instant) -> Self {
-        Self { started, seen: Mutex::default() }
+        Self { started, seen: Mutex::default(), worst: Mutex::default() }
     }
 
     /// Looks until it is dropped.
@@ -31,6 +42,7 @@ impl Lag {
             let now = Instant::now();
             for (house, waiting) in houses.iter().zip(&mut waiting) {
                 let (acknowledged, everybody) = (house.ledger.highest(), house.least_position());
+                self.note_worst(now, house, waiting.front());
                 let had = waiting.iter().take_while(|(_, seq)| *seq <= everybody).count();
                 let had = waiting.drain(..had).map(|(at, _)| (now - self.started, now - at));
                 self.seen.lock().extend(had);
@@ -39,6 +51,23 @@ impl Lag {
                 }
             }
         }
+    }
+
+    /// Looks who is the last to have what was acknowledged first.
+    fn note_worst(&self, now: Instant, house: &House, first: Option<&(Instant, i64)>) {
+        let Some((at, seq)) = first else { return };
+        let mut worst = self.worst.lock();
+        let lag = now - *at;
+        let Some(last) = house.last().filter(|last| last.position() < *seq && lag > worst.lag) else {
+            return;
+        };
+        let story = last.story();
+        let story = story.iter().skip(story.len().saturating_sub(4)).cloned().collect();
+        *worst = Worst { lag, at: now - self.started, who: last.name.clone(), story };
+    }
+
+    pub(super) fn worst(&self) -> Worst {
+        self.worst.lock().clone()
     }
 
     /// The longest of what came to its end in this time.

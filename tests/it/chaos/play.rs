@@ -52,6 +52,7 @@ impl Script {
             }
             (director.happened(), lasted, changes)
         };
+        let worst = director.lag.worst();
         drop(director);
         cluster.take_counts().await;
         let houses = Arc::into_inner(houses).expect("nobody else uses them any more");
@@ -63,7 +64,7 @@ impl Script {
             }
         }
         cluster.stop().await;
-        let outcome = Report::new(seed, lasted, happened, changes, &tallies, &cluster);
+        let outcome = Report::new(seed, lasted, happened, changes, &tallies, &cluster).with_worst(worst);
         report(&outcome.to_string());
         if let Some(file) = variable("ROOMCAST_CHAOS_REPORT") {
             std::fs::write(file, outcome.to_string()).unwrap();

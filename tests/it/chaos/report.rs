@@ -7,6 +7,7 @@ use super::access::Changes;
 use super::cluster::Cluster;
 use super::director::Happened;
 use super::house::Tally;
+use super::lag::Worst;
 use super::schedule::Kind;
 use super::{LEAST_PER_SECOND, NODES};
 
@@ -18,6 +19,7 @@ pub(super) struct Report {
     tally: Tally,
     /// What the nodes have counted, by what it is called here.
     counted: Vec<(&'static str, u64)>,
+    worst: Worst,
 }
 
 /// What the nodes count that tells how delivery went.
@@ -44,7 +46,12 @@ impl Report {
     ) -> Self {
         let counted = METRICS.map(|(what, metric)| (what, cluster.counted(metric))).into();
         let tally = tallies.iter().fold(Tally::default(), Tally::plus);
-        Self { seed, lasted, happened, changes, tally, counted }
+        Self { seed, lasted, happened, changes, tally, counted, worst: Worst::default() }
+    }
+
+    /// With who had to wait longest for what was acknowledged.
+    pub(super) fn with_worst(self, worst: Worst) -> Self {
+        Self { worst, ..self }
     }
 
     fn per_second(&self) -> f64 {
@@ -117,6 +124,15 @@ impl fmt::Display for Report {
             let delay = self.of(kind).map(|one| one.delay).max().unwrap_or_default().as_secs_f64();
             let times = recoveries.len();
             writeln!(f, "  {kind:20} {times:>6} {worst:>14.2} s {median:>6.2} s {delay:>12.2} s")?;
+        }
+        let Worst { lag, at, who, story } = &self.worst;
+        let (lag, at) = (lag.as_secs_f64(), at.as_secs_f64());
+        writeln!(
+            f,
+            "  the longest delay was {lag:.2} s, at {at:.2} s, of {who}, whose last connections were:"
+        )?;
+        for line in story {
+            writeln!(f, "    {line}")?;
         }
         write!(f, "  {} faults, no violation", self.happened.len())
     }

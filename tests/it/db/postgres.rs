@@ -185,3 +185,24 @@ async fn errors_are_told_in_english_where_the_server_lets_us_choose() {
     superuser.batch_execute(&format!("DROP ROLE {role}")).await.unwrap();
     assert_eq!(language.unwrap(), "C.UTF-8");
 }
+
+async fn count_settings(database: &TestDatabase) -> Result<i64> {
+    #[derive(QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        count: i64,
+    }
+
+    let db = database.db().await;
+    read!(db.orgs(Vec::new()), |conn| {
+        let query = sql_query("SELECT count(*) AS count FROM settings");
+        Ok(with_conn!(conn, |c| query.get_result::<Count>(c).await)?.count)
+    })
+}
+
+/// The janitor's last chunk is one, and so was its end on PostgreSQL.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_of_no_organisation_is_still_a_store() {
+    let database = TestDatabase::create().await;
+    assert_eq!(count_settings(&database).await.unwrap(), 0);
+}
