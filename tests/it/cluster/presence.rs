@@ -172,8 +172,8 @@ async fn a_node_that_stops_says_so() {
     let patient = TestApp::with(|config| {
         on(&site.redis)(config);
         "stops".clone_into(&mut config.redis.prefix);
-        config.hub.presence.renewal = Duration::from_secs(600);
-        config.hub.presence.lease = Duration::from_secs(1800);
+        config.hub.presence.renewal = Duration::from_mins(10);
+        config.hub.presence.lease = Duration::from_mins(30);
     });
     let first = patient.await;
     let second = first.another_node().await;

@@ -267,7 +267,7 @@ impl RedisCluster {
         words.extend(["--cluster-replicas", replicas, "--cluster-yes"].map(str::to_owned));
         let mut command = Command::new("redis-cli");
         command.args(&words).stdin(Stdio::null());
-        let made = tokio::task::block_in_place(|| command.output()).unwrap();
+        let created = tokio::task::block_in_place(|| command.output()).unwrap();
         assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stdout));
         let is_whole = |server: &RedisServer| {
             let nodes = server.cli(&["CLUSTER", "NODES"]);

@@ -41,11 +41,13 @@ impl StreamOptions {
         self.parameter("after", seq)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "tests write literals")]
     pub(crate) fn parameter(mut self, name: &'static str, value: impl ToString) -> Self {
         self.query.push((name, value.to_string()));
         self
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "tests write literals")]
     pub(crate) fn last_event_id(mut self, id: impl ToString) -> Self {
         self.last_event_id = Some(id.to_string());
         self
@@ -61,6 +63,7 @@ impl StreamOptions {
 
 /// What came next.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(crate) enum Streamed {
     /// A frame, with its bytes and its id.
     Frame {

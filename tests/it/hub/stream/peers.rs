@@ -1,6 +1,7 @@
 //! Peers that read slowly, not at all, or are gone.
 
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 use roomcast::types::Audience;
 use roomcast_client::{CloseCode, Frame};
@@ -34,7 +35,8 @@ async fn who_stops_reading_is_ended_while_the_others_get_everything() {
     let connections = app.app.tasks.len();
     let (_deaf, _) = raw(&app, &acme["mia"], Some(4096)).await;
     let (mut sips, _) = raw(&app, &acme["mia"], Some(4096)).await;
-    let sipping = tokio::spawn(async move {
+    let mut sipping = JoinSet::new();
+    sipping.spawn(async move {
         while sips.sip().await {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -48,7 +50,7 @@ async fn who_stops_reading_is_ended_while_the_others_get_everything() {
     let (head, ()) = tokio::join!(flood(&app, &acme.admin, 1000), reading);
     // Their connections end with them, although there is something that they did not take.
     left(&app, 1, connections).await;
-    sipping.abort();
+    sipping.shutdown().await;
 
     // Nothing is lost to them.
     let mut again = app.resume_stream(&acme["mia"], start).await;

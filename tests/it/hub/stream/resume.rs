@@ -93,7 +93,7 @@ async fn any_number_of_reconnects_loses_and_doubles_nothing() {
     assert!(comparison.is_exact(), "{comparison:?}");
 }
 
-/// Takes the RESUME_GAP that follows the WELCOME: from where the stream goes on.
+/// Takes the `RESUME_GAP` that follows the WELCOME: from where the stream goes on.
 async fn expect_gap(stream: &mut TestStream, reason: GapReason) -> i64 {
     assert!(!stream.welcome().resumed);
     match stream.next().await {

@@ -45,7 +45,7 @@ async fn says_who_is_online_since_when_and_with_how_many_sockets() {
     let before = app.clock().now().as_millis();
     let _first = app.connect(mia).await;
     let came = app.clock().now().as_millis();
-    app.advance(Duration::from_secs(60));
+    app.advance(Duration::from_mins(1));
     let (_second, _stream) = (app.connect(mia).await, app.stream(mia).await);
     let _other = app.connect(&acme.admin).await;
     let answer = app.as_user(&acme.admin).get("/organisations/presence").await.expect_json(200);
@@ -68,7 +68,7 @@ async fn who_comes_back_in_time_has_not_been_away() {
     let mia = &acme["mia"];
     let socket = app.connect(mia).await;
     let since = online(&app, mia).await[0]["since"].clone();
-    app.advance(Duration::from_secs(60));
+    app.advance(Duration::from_mins(1));
     socket.close().await;
     eventually_online(&app, mia, mia, |item| item.unwrap()["sockets"] == 0).await;
     let _socket = app.connect(mia).await;
@@ -85,7 +85,7 @@ async fn who_stays_away_is_gone() {
     let first = online(&app, mia).await[0]["since"].clone();
     socket.close().await;
     eventually_online(&app, mia, mia, |item| item.is_none()).await;
-    app.advance(Duration::from_secs(60));
+    app.advance(Duration::from_mins(1));
     let _socket = app.connect(mia).await;
     assert_ne!(online(&app, mia).await[0]["since"], first);
 }
