@@ -4,6 +4,7 @@
 
 mod broken;
 mod rules;
+mod steps;
 mod wakes;
 mod world;
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Flag, Node, SESSIONS, Step, USERS};
+use super::{Flag, Node, SESSIONS, USERS};
 use crate::activity::Head;
 use crate::config::Broken;
 use crate::hub::core::*;
@@ -68,13 +68,13 @@ pub(super) struct World {
     pub(super) first_seq: Seq,
     pub(super) hints: Vec<Hint>,
     pub(super) peers: Vec<Peer>,
-    away: Vec<Away>,
-    sweeps: Vec<(Mark, Head, Instant)>,
+    pub(super) away: Vec<Away>,
+    pub(super) sweeps: Vec<(Mark, Head, Instant)>,
     task: Task,
-    bus_up: bool,
+    pub(super) bus_up: bool,
     /// A log that was put back without a new epoch is only told by its being shorter, or by another entry at
     /// a place that the room has: it does not grow beyond that before the room has noticed.
-    bounded: Option<Seq>,
+    pub(super) bounded: Option<Seq>,
     broken: Broken,
     pub(super) now: Instant,
 }
@@ -188,9 +188,10 @@ impl World {
                 snapshot.users.push((*user, String::new(), role));
             }
         }
-        for entry in log.iter().filter(|entry| entry.seq >= self.first_seq) {
+        for entry in log {
             match &entry.effect {
-                Some(AccessEffect::RoleChanged { user, role: to }) => {
+                // Roles of the past are read from what is kept of the log, sessions from their own table.
+                Some(AccessEffect::RoleChanged { user, role: to }) if entry.seq >= self.first_seq => {
                     let from = role(log, *user, entry.seq.previous()).expect("they are there");
                     snapshot.role_changes.push((*user, entry.seq, from, *to));
                 }
@@ -217,7 +218,7 @@ impl World {
         self.core.mark().expect("the room is open").seq
     }
 
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.core.mark().is_some() && !self.core.is_ended()
     }
 
@@ -382,7 +383,7 @@ impl World {
         self.join_as(&Join { user, session, after, epoch: None, presence: false, at: MOMENT });
     }
 
-    fn join_as(&mut self, join: &Join) {
+    pub(super) fn join_as(&mut self, join: &Join) {
         let &Join { user, session, after, epoch, .. } = join;
         let flag = Flag::new(Cell::new(true));
         let (cursor, known) = (self.cursor(), self.role(user, self.cursor()));
@@ -411,131 +412,6 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, hint: &Hint) {
-        match hint {
-            Hint::Entry(entry) => {
-                self.core.offer([Entry::live(Arc::clone(entry), self.now)], self.now);
-            }
-            Hint::Head(epoch, seq, id) => self.core.told_of_head(*epoch, *seq, *id, self.now),
-        }
-    }
-
-    pub(super) fn apply(&mut self, step: &Step) {
-        // Nothing happens at one moment with anything else.
-        self.now += Duration::from_micros(1);
-        match *step {
-            Step::Commit(node, kind) => {
-                let audience = self.audience(kind);
-                self.commit(node, audience, None);
-            }
-            Step::ChangeRole(node, user) => {
-                let user = self.users[user];
-                if let Some(role) = role(&self.life().log, user, self.head_seq()) {
-                    let role = if role == Role::Admin { Role::Member } else { Role::Admin };
-                    self.commit(node, Audience::Everyone, Some(AccessEffect::RoleChanged { user, role }));
-                }
-            }
-            Step::Remove(node, user) => {
-                let user = self.users[user];
-                if role(&self.life().log, user, self.head_seq()).is_some() {
-                    self.commit(node, Audience::Everyone, Some(AccessEffect::UserRemoved { user }));
-                }
-            }
-            Step::EndSession(node, user, session) => {
-                let session = self.sessions[user][session];
-                let audience = Audience::AdminsAnd(self.users[user]);
-                self.commit(node, audience, Some(AccessEffect::SessionEnded { session }));
-            }
-            Step::TellHead => {
-                if let Some(id) = self.head().last_id {
-                    self.hints.push(Hint::Head(self.life().epoch, self.head_seq(), id));
-                }
-            }
-            Step::Bus { up } => {
-                self.bus_up = up;
-                if up {
-                    self.sweep_begin();
-                } else {
-                    self.hints.clear();
-                }
-            }
-            Step::Pass(ms) => self.now += Duration::from_millis(ms.into()),
-            Step::Work => drop(self.work()),
-            Step::SweepBegin => self.sweep_begin(),
-            Step::Join { user, session, after } if self.is_open() => self.join(user, session, after),
-            // Only what every room has seen is old enough to go.
-            Step::Retain(count) if self.is_open() => {
-                let until = self.cursor().min(self.head_seq()).previous();
-                self.first_seq = self.first_seq.plus(i64::from(count % 16)).min(until).max(self.first_seq);
-            }
-            Step::Forget => self.core.forget(),
-            Step::Restore { back, renew } if self.is_open() => self.restore(back, renew),
-            Step::Join { .. } | Step::Retain(_) | Step::Restore { .. } => {}
-            Step::Deliver(which) | Step::DeliverAndForget(which) | Step::Lose(which) => {
-                self.hint(step, which);
-            }
-            Step::SweepEnd(which) | Step::Resume(which) | Step::Leave(which) | Step::Turn(which) => {
-                self.pick(step, which);
-            }
-        }
-    }
-
-    fn hint(&mut self, step: &Step, which: usize) {
-        if self.hints.is_empty() {
-            return;
-        }
-        let which = which % self.hints.len();
-        let hint = self.hints[which].clone();
-        if !matches!(step, Step::Deliver(_)) {
-            self.hints.swap_remove(which);
-        }
-        if !matches!(step, Step::Lose(_)) {
-            self.deliver(&hint);
-        }
-    }
-
-    fn pick(&mut self, step: &Step, which: usize) {
-        match *step {
-            Step::SweepEnd(_) if !self.sweeps.is_empty() => {
-                let sweep = self.sweeps.swap_remove(which % self.sweeps.len());
-                self.sweep_end(&sweep);
-            }
-            Step::Resume(_) if !self.away.is_empty() && self.is_open() => {
-                let away = self.away.swap_remove(which % self.away.len());
-                self.join_as(&away.join);
-            }
-            Step::Leave(_) if !self.peers.is_empty() => {
-                let peer = self.peers.swap_remove(which % self.peers.len());
-                self.core.leave(peer.key, self.now);
-            }
-            Step::Turn(_) if !self.peers.is_empty() => {
-                let index = which % self.peers.len();
-                if self.peers[index].flag.get() && self.peers[index].closed.is_none() {
-                    self.turn(index);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Puts the log back to an earlier point, with a new epoch, or with the one that it had.
-    fn restore(&mut self, back: u8, renew: bool) {
-        let oldest = self.first_seq.max(Seq::ZERO.plus(i64::try_from(USERS).unwrap()));
-        let head = if renew { self.head_seq() } else { self.cursor().min(self.head_seq()) };
-        let end = head.get() - i64::from(back % 32) - 1;
-        let Some(end) = Seq::new(end).filter(|end| *end >= oldest) else { return };
-        let mut life = self.life().clone();
-        life.log.retain(|entry| entry.seq <= end);
-        if renew {
-            life.epoch = EpochId::new();
-        } else {
-            // Nothing of what is under way names the life that it is of.
-            self.hints.clear();
-            self.bounded = Some(self.bounded.map_or(self.cursor(), |bound| bound.min(self.cursor())));
-        }
-        self.lives.push(life);
-    }
-
     pub(super) fn sweep_begin(&mut self) {
         if let Some(mark) = self.core.mark()
             && self.sweeps.len() < 3
@@ -544,7 +420,7 @@ impl World {
         }
     }
 
-    fn sweep_end(&mut self, (mark, head, read_at): &(Mark, Head, Instant)) {
+    pub(super) fn sweep_end(&mut self, (mark, head, read_at): &(Mark, Head, Instant)) {
         if self.core.sweep(*mark, head, *read_at, self.due(), Told::Sweep).is_err() {
             self.check_replaced();
         }
@@ -605,7 +481,7 @@ impl World {
 }
 
 /// A user's role right after `seq`; `None` where they are not in the organisation there.
-fn role(log: &[Arc<LogEntry>], user: UserId, seq: Seq) -> Option<Role> {
+pub(super) fn role(log: &[Arc<LogEntry>], user: UserId, seq: Seq) -> Option<Role> {
     let mut role = None;
     for entry in log.iter().take_while(|entry| entry.seq <= seq) {
         match &entry.effect {
