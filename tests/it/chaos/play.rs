@@ -19,8 +19,9 @@ use crate::harness::environment::{report, variable};
 /// What is sent together a second: more than the least, to make up for outages.
 const PER_SECOND: u64 = 320;
 
-/// How many publish in each organisation, so that whatever waits for a dead node, others do not.
-const PUBLISHERS: usize = 24;
+/// How many publish in each organisation: enough that those who wait, for a dead node or on a busy machine, are not
+/// all. What comes at one moment shares a commit.
+const PUBLISHERS: usize = 80;
 
 /// What happens in a run, and what has to have happened at its end.
 pub(super) struct Script {
