@@ -89,9 +89,26 @@ pub struct Running {
     pub addr: SocketAddr,
     /// Its parts.
     pub app: App,
-    /// What requests rely on, and which therefore stops after them.
-    background: TaskTracker,
-    background_stop: CancellationToken,
+    /// What stores for requests, and stops after them.
+    storing: Tasks,
+    /// What requests rely on, and which tells other nodes what was stored: it stops last.
+    background: Tasks,
+}
+
+/// Tasks that are stopped together.
+#[derive(Default)]
+struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    /// Stops them and waits for their end.
+    async fn end(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
 }
 
 impl App {
@@ -122,12 +139,13 @@ impl App {
         let tls = Tls::load(&config.server)?;
         let seals = SealKeys::derive(signing.all())?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let (background, background_stop) = (TaskTracker::new(), CancellationToken::new());
+        let (storing, running) = (Tasks::default(), Tasks::default());
+        let (background, background_stop) = (&running.tracker, &running.stop);
         let queue = config.limits.append_queue;
-        let writer = Writer::start(db.clone(), queue, &background, background_stop.clone());
+        let writer = Writer::start(db.clone(), queue, &storing.tracker, storing.stop.clone());
         let hub = {
             let (db, clock, stop) = (db.clone(), clock.clone(), background_stop.clone());
-            Hub::start(db, clock, bus, &config, &background, stop)
+            Hub::start(db, clock, bus, &config, background, stop)
         };
         let address = (config.server.host, config.server.port);
         let listener = TcpListener::bind(address)
@@ -162,7 +180,7 @@ impl App {
         }
         background.spawn(keep_metrics_small(app.metrics.clone(), background_stop.clone()));
         server::spawn(&app, listener, router::router(&app));
-        Ok(Running { addr, app, background, background_stop })
+        Ok(Running { addr, app, storing, background: running })
     }
 }
 
@@ -177,7 +195,7 @@ impl Running {
     /// requests in flight finish. It ends with the last of them, and after `DRAIN_SECONDS` and 10 seconds
     /// more whatever remains.
     pub async fn stop(self) {
-        let Self { app, background, background_stop, .. } = self;
+        let Self { app, storing, background, .. } = self;
         let window = app.config.server.drain_seconds;
         app.stop.cancel();
         app.hub.drain(window);
@@ -195,9 +213,13 @@ impl Running {
             tracing::warn!(connections, sockets, "not everything finished in time; stopping all the same");
             app.finish.cancel();
         }
-        background_stop.cancel();
-        background.close();
-        if tokio::time::timeout(BACKGROUND_GRACE, background.wait()).await.is_err() {
+        // One after the other: of what is stored now the other nodes are still told.
+        let ended = async {
+            storing.end().await;
+            background.end().await;
+        };
+        if tokio::time::timeout(BACKGROUND_GRACE, ended).await.is_err() {
+            background.stop.cancel();
             tracing::warn!("not everything that was queued could be stored in time");
         }
     }

@@ -1,6 +1,6 @@
 //! One peer of a room, over one of the transports.
 //!
-//! The [`Session`] is the same for all of them: it takes the peer's turns at the room, and knows when its
+//! The [`session::Session`] is the same for all of them: it takes the peer's turns at the room, and knows when its
 //! token ends, when it is too slow, and how it is sent away. A transport only carries what the session has
 //! put into its outbox, in the order in which it is there.
 
