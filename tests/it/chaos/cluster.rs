@@ -95,7 +95,7 @@ impl Cluster {
     /// Has all nodes reach Redis in this mode from now on.
     pub(super) fn set_redis(&self, mode: Mode) {
         for node in &self.nodes {
-            node.redis_link.set(mode);
+            node.set_redis(mode);
         }
     }
 
@@ -201,6 +201,11 @@ impl Node {
             written: Mutex::default(),
             counted,
         }
+    }
+
+    /// What becomes of what it and Redis send each other.
+    pub(super) fn set_redis(&self, mode: Mode) {
+        self.redis_link.set(mode);
     }
 
     /// Ends it with SIGKILL, waits and starts it again.
