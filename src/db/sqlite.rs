@@ -17,8 +17,8 @@ use tokio::sync::Mutex;
 use super::conn::AsyncSqlite;
 use super::{DbError, SqliteConn, replace};
 
-/// Readers beside the writer. SQLite reads are short, and more than this many cores do not help them.
-const READERS: usize = 4;
+/// Readers beside the writer. SQLite reads are short: these are two more than the hub may hold for its rooms.
+const READERS: usize = 6;
 
 /// How long a caller waits for a reader, or for its turn with the writer.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -50,9 +50,13 @@ pub(crate) use socket::parse_wish;
 pub use socket::routes;
 pub(crate) use stream::routes as stream_routes;
 
-/// Replays share this many connections to the database: fewer than SQLite has readers, so that requests
-/// always find one.
+/// Replays share this many connections to the database. Together with [`MAX_FOLLOWS`] they are fewer than SQLite
+/// has readers, so that requests always find one.
 const MAX_READS: usize = 2;
+
+/// What rooms have to read to follow their logs shares these: who may enter hangs on it, and does not wait for
+/// what some replay.
+const MAX_FOLLOWS: usize = 2;
 
 /// How long a request or a handshake waits for a room to open.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -72,6 +76,8 @@ struct Inner {
     rooms: RwLock<HashMap<OrgId, Arc<Room>>>,
     /// Bounds the reads of logs that are under way.
     reads: Semaphore,
+    /// The same, of those that follow a log.
+    follows: Semaphore,
     metrics: HubMetrics,
     access_lifetime: Duration,
     slow_socket: Duration,
@@ -101,6 +107,7 @@ impl Hub {
             bus_changed: Notify::new(),
             rooms: RwLock::default(),
             reads: Semaphore::new(MAX_READS),
+            follows: Semaphore::new(MAX_FOLLOWS),
             metrics: HubMetrics::new(),
             access_lifetime: config.auth.access_lifetime,
             slow_socket: config.hub.slow_socket_seconds,

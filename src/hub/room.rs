@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use super::Inner;
 use super::bus::{BusState, Message};
@@ -351,20 +351,20 @@ impl Room {
 
     /// Reads what is missing after a mark, or looks whether the log is the one that the room follows.
     async fn read_on(&self, hub: &Inner, before: Mark, to: Seq) -> Result<()> {
-        let read = self.read(hub, before.seq, to).await?;
+        let read = self.read(hub, &hub.follows, before.seq, to).await?;
         let taken = self.core.lock().read_on(before, to, read, hub.due());
         self.after_read(hub, taken)
     }
 
     async fn read_block(&self, hub: &Inner, number: BlockNumber, before: Mark) -> Result<()> {
-        let read = self.read(hub, number.first(), number.last().min(before.seq)).await?;
+        let read = self.read(hub, &hub.reads, number.first(), number.last().min(before.seq)).await?;
         hub.metrics.replay_reads.increment(1);
         let taken = self.core.lock().block_read(number, before, read);
         self.after_read(hub, taken)
     }
 
-    async fn read(&self, hub: &Inner, from: Seq, to: Seq) -> Result<LogRead> {
-        let _permit = hub.reads.acquire().await;
+    async fn read(&self, hub: &Inner, bound: &Semaphore, from: Seq, to: Seq) -> Result<LogRead> {
+        let _permit = bound.acquire().await;
         let read_at = Instant::now();
         let (entries, head) = activity::read_range(&hub.db, self.org, from, to).await?;
         Ok(LogRead { entries: entries.into_iter().map(Entry::read).collect(), head, read_at })

@@ -15,6 +15,9 @@ use crate::types::{ActivityId, EpochId, Seq};
 /// Most entries that wait for what is missing before them. What does not fit is read from the log.
 const MAX_EARLY: usize = 256;
 
+/// Most bytes of such entries, but for a first one that has more.
+const MAX_EARLY_BYTES: usize = 256 << 10;
+
 /// How long what is missing may come by itself before it is read.
 pub const REORDER_WINDOW: Duration = Duration::from_millis(20);
 
@@ -73,7 +76,8 @@ impl Hints {
 
     fn keep(&mut self, entry: Arc<Entry>, now: Instant) {
         let seq = entry.seq();
-        if self.early.len() < MAX_EARLY {
+        let fits = self.early.len() < MAX_EARLY && self.bytes() + entry.cost() <= MAX_EARLY_BYTES;
+        if fits || self.early.is_empty() {
             self.early.insert(seq, (entry, now));
         } else {
             self.raise(seq, now, now + REORDER_WINDOW);
@@ -90,6 +94,13 @@ impl Hints {
                 }
             }
             None => self.known = Some(Known { seq, told_at: now, due }),
+        }
+    }
+
+    /// Forgets the entries that wait, and remembers that they are there to be read.
+    pub(super) fn forget(&mut self) {
+        for (seq, (_, at)) in std::mem::take(&mut self.early) {
+            self.raise(seq, at, at + REORDER_WINDOW);
         }
     }
 

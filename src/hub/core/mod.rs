@@ -60,6 +60,9 @@ const TELL_SLACK: i64 = 32;
 /// A room whose view of its log is older than this refuses rather than guesses.
 pub const STALE_AFTER: Duration = Duration::from_secs(5);
 
+/// A room that knows for so long that its log goes on, and has not read how, refuses too.
+const BEHIND_AFTER: Duration = Duration::from_secs(1);
+
 /// A room's state. See the module.
 pub struct Core<W> {
     open: Option<Open>,
@@ -183,6 +186,7 @@ impl<W: Wake> Core<W> {
 
     /// Forgets all but the newest entry of the log. Who is behind asks for its block again.
     pub fn forget(&mut self) {
+        self.hints.forget();
         if let Some(open) = &mut self.open {
             open.cache.clear_blocks();
             open.cache.shrink_to(0);
@@ -207,7 +211,10 @@ impl<W: Wake> Core<W> {
     /// Whether the bearer of a token may enter now.
     pub fn check(&self, user: UserId, session: SessionId, now: Instant) -> Result<Admitted, Denied> {
         let open = self.open.as_ref().filter(|_| self.ended.is_none()).ok_or(Denied::Stale)?;
-        if is_stale(open.confirmed_at, now) {
+        // What is known to be there and not read yet may end their access.
+        let is_behind =
+            open.awaited.is_some_and(|(_, read_at)| now.saturating_duration_since(read_at) > BEHIND_AFTER);
+        if is_behind || is_stale(open.confirmed_at, now) {
             return Err(Denied::Stale);
         }
         let checked = open.access.check(user, session);

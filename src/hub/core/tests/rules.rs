@@ -344,3 +344,41 @@ fn what_is_read_of_a_replaced_log_is_not_delivered() {
     assert_eq!(world.core.block_read(number, before, read), Err(Diverged));
     assert!(matches!(world.core.work(world.now), Some(Work::RenewEpoch(_))));
 }
+
+#[test]
+fn what_came_early_is_bounded_by_its_bytes_and_still_comes() {
+    let mut world = World::new(0, Broken::default());
+    world.join(1, 0, None);
+    world.settle();
+    let missing = world.life().log.len();
+    for _ in 0..200 {
+        world.commit(Node::Other, Audience::Everyone, None);
+    }
+    let large: Vec<Arc<Entry>> = world.life().log[missing + 1..]
+        .iter()
+        .map(|entry| LogEntry { json: vec![b' '; 20_000].into(), ..LogEntry::clone(entry) })
+        .map(|entry| Entry::live(Arc::new(entry), world.now))
+        .collect();
+    world.core.offer(large, world.now);
+    assert!(world.core.cached_bytes() < 400_000, "{}", world.core.cached_bytes());
+    world.core.forget();
+    assert!(world.core.cached_bytes() < 4_000, "{}", world.core.cached_bytes());
+    world.settle();
+    assert_eq!(world.cursor(), world.head_seq());
+    world.check_rest();
+}
+
+#[test]
+fn nobody_is_admitted_by_a_room_that_does_not_get_to_read_what_it_knows_of() {
+    let mut world = World::new(0, Broken::default());
+    let (user, session) = (world.users[1], world.sessions[1][0]);
+    world.commit(Node::Other, Audience::Everyone, Some(AccessEffect::UserRemoved { user }));
+    let (mark, head) = (world.core.mark().unwrap(), world.head());
+    let found = world.core.sweep(mark, &head, world.now, world.now, Told::Sweep);
+    assert_eq!(found, Ok(Sweep::Behind));
+    assert!(world.core.check(user, session, world.now).is_ok(), "it is being read");
+    world.now += BEHIND_AFTER + Duration::from_millis(1);
+    assert_eq!(world.core.check(user, session, world.now), Err(Denied::Stale));
+    world.settle();
+    assert_eq!(world.core.check(user, session, world.now), Err(Denied::UserUnknown));
+}
