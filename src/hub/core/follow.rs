@@ -34,8 +34,8 @@ pub(super) struct Hints {
     known: Option<Known>,
     /// A position that was told before the room was open.
     unplaced: Option<(EpochId, Seq, Instant)>,
-    /// Something contradicted what the room has: when that was, and when to look.
-    doubt: Option<(Instant, Instant)>,
+    /// Something contradicted what the room has.
+    doubt: Option<Doubt>,
     /// When the log was last looked at.
     looked_at: Option<Instant>,
     /// What is missing now, for the counts.
@@ -47,6 +47,14 @@ struct Known {
     /// When it was last moved.
     told_at: Instant,
     /// When it is to be read, if it has not come by itself.
+    due: Instant,
+}
+
+/// The log may have been replaced. Only a look at the place where the room then stood tells: where the log went
+/// on from another entry, what follows that looks as it should.
+struct Doubt {
+    mark: Mark,
+    /// When to look.
     due: Instant,
 }
 
@@ -104,9 +112,9 @@ impl Hints {
         }
     }
 
-    fn doubt(&mut self, now: Instant) {
-        let earliest = self.looked_at.map_or(now, |at| now.max(at + LOOK_AGAIN));
-        self.doubt.get_or_insert((now, earliest));
+    fn doubt(&mut self, mark: Mark, now: Instant) {
+        let due = self.looked_at.map_or(now, |at| now.max(at + LOOK_AGAIN));
+        self.doubt.get_or_insert(Doubt { mark, due });
     }
 
     /// What is missing after `cursor`: up to where, and when it is to be read.
@@ -130,22 +138,22 @@ impl Hints {
         }
     }
 
-    /// The log was looked at: it is the one that the room follows.
-    fn settle_doubt(&mut self, read_at: Instant) {
-        self.doubt = self.doubt.filter(|(since, _)| *since > read_at);
+    /// The log was looked at there: it is the one that the room follows.
+    fn settle_doubt(&mut self, before: Mark) {
+        self.doubt.take_if(|doubt| doubt.mark == before);
     }
 }
 
 impl<W: Wake> Core<W> {
     /// Merges what was said while the room was opened at `open`, whose head was read at `read_at`.
     pub(super) fn merge_hints(&mut self, read_at: Instant) {
-        let Some(open) = &self.open else { return };
+        let (Some(open), Some(mark)) = (&self.open, self.mark()) else { return };
         let (epoch, cursor) = (open.epoch, open.cursor);
         let early = std::mem::take(&mut self.hints.early);
         for (entry, at) in early.into_values() {
             if entry.log.epoch != epoch {
                 if at > read_at {
-                    self.hints.doubt(at);
+                    self.hints.doubt(mark, at);
                 }
             } else if entry.seq() > cursor {
                 self.hints.keep(entry, at);
@@ -153,7 +161,7 @@ impl<W: Wake> Core<W> {
         }
         match self.hints.unplaced.take() {
             Some((told, seq, at)) if told == epoch && seq > cursor => self.hints.raise(seq, at, at),
-            Some((told, _, at)) if told != epoch && at > read_at => self.hints.doubt(at),
+            Some((told, _, at)) if told != epoch && at > read_at => self.hints.doubt(mark, at),
             Some(_) | None => {}
         }
         self.append_early();
@@ -172,12 +180,12 @@ impl<W: Wake> Core<W> {
     }
 
     fn place(&mut self, entry: Arc<Entry>, now: Instant) {
-        let Some(open) = &self.open else {
+        let (Some(open), Some(mark)) = (&self.open, self.mark()) else {
             return self.hints.keep(entry, now);
         };
         let seq = entry.seq();
         if entry.log.epoch != open.epoch {
-            self.hints.doubt(now);
+            self.hints.doubt(mark, now);
         } else if seq == open.cursor.next() {
             self.append(entry);
             self.append_early();
@@ -189,7 +197,7 @@ impl<W: Wake> Core<W> {
             }
         } else {
             if !open.agrees(seq, entry.log.id) {
-                self.hints.doubt(now);
+                self.hints.doubt(mark, now);
             }
             if self.broken.lacks(Protection::DuplicateDrop) {
                 self.deliver_again(&entry);
@@ -199,13 +207,15 @@ impl<W: Wake> Core<W> {
 
     /// Takes it that the log has come to `seq`, with this entry there.
     pub fn told_of_head(&mut self, epoch: EpochId, seq: Seq, id: ActivityId, now: Instant) {
-        match &self.open {
+        match (&self.open, self.mark()) {
             _ if self.ended.is_some() => {}
-            None => self.hints.unplaced = Some((epoch, seq, now)),
-            Some(open) if open.epoch != epoch || !open.agrees(seq, id) => self.hints.doubt(now),
+            (Some(open), Some(mark)) if open.epoch != epoch || !open.agrees(seq, id) => {
+                self.hints.doubt(mark, now);
+            }
             // The entries themselves are not sent: there is nothing to wait for.
-            Some(open) if seq > open.cursor => self.hints.raise(seq, now, now),
-            Some(_) => {}
+            (Some(open), Some(_)) if seq > open.cursor => self.hints.raise(seq, now, now),
+            (Some(_), _) => {}
+            (None, _) => self.hints.unplaced = Some((epoch, seq, now)),
         }
         self.note_gap(Told::Bus);
     }
@@ -272,7 +282,7 @@ impl<W: Wake> Core<W> {
             return Err(self.diverge());
         }
         if head.last_seq == before.seq {
-            self.hints.settle_doubt(read_at);
+            self.hints.settle_doubt(before);
         }
         Ok(self.learn(head, read_at, due, by))
     }
@@ -304,7 +314,9 @@ impl<W: Wake> Core<W> {
             return Ok(Taken::Whole);
         };
         let at_mark = entries.first().filter(|entry| entry.seq() == before.seq);
-        if open.is_replaced(before, &head) || at_mark.is_some_and(|entry| Some(entry.log.id) != before.id) {
+        let contradicts = at_mark.is_some_and(|entry| Some(entry.log.id) != before.id)
+            || entries.iter().any(|entry| !open.agrees(entry.seq(), entry.log.id));
+        if contradicts || open.is_replaced(before, &head) {
             return Err(self.diverge());
         }
         if head.first_seq > before.seq.next() {
@@ -314,7 +326,7 @@ impl<W: Wake> Core<W> {
             return Ok(Taken::Outrun);
         }
         self.hints.looked_at = Some(read_at);
-        self.hints.settle_doubt(read_at);
+        self.hints.settle_doubt(before);
         let following = entries.into_iter().filter(|entry| entry.seq() > before.seq);
         let following: Vec<Arc<Entry>> = following.collect();
         if !is_whole(&following, before.seq.next(), to.min(head.last_seq)) {
@@ -360,8 +372,8 @@ impl<W: Wake> Core<W> {
         {
             return Some(Work::ReadOn(mark, to));
         }
-        if self.hints.doubt.is_some_and(|(_, due)| due <= now) {
-            return Some(Work::ReadOn(mark, mark.seq));
+        if let Some(doubt) = self.hints.doubt.as_ref().filter(|doubt| doubt.due <= now) {
+            return Some(Work::ReadOn(doubt.mark, doubt.mark.seq));
         }
         open.wanted.keys().next().map(|block| Work::ReadBlock(*block, mark))
     }
@@ -370,7 +382,7 @@ impl<W: Wake> Core<W> {
     pub fn next_due(&self) -> Option<Instant> {
         let open = self.open.as_ref().filter(|_| self.ended.is_none())?;
         let missing = self.hints.missing(open.cursor).map(|(_, due)| due);
-        missing.into_iter().chain(self.hints.doubt.map(|(_, due)| due)).min()
+        missing.into_iter().chain(self.hints.doubt.as_ref().map(|doubt| doubt.due)).min()
     }
 }
 

@@ -382,3 +382,24 @@ fn nobody_is_admitted_by_a_room_that_does_not_get_to_read_what_it_knows_of() {
     world.settle();
     assert_eq!(world.core.check(user, session, world.now), Err(Denied::UserUnknown));
 }
+
+#[test]
+fn what_follows_a_contradiction_does_not_hide_it() {
+    let mut world = World::new(5, Broken::default());
+    world.join(1, 0, None);
+    world.settle();
+    // Another entry in the place of the last one, as after a failover that lost it, and what came after that.
+    let last = LogEntry { id: ActivityId::new(), ..LogEntry::clone(world.life().log.last().unwrap()) };
+    let next = LogEntry { seq: last.seq.next(), id: ActivityId::new(), ..last.clone() };
+    let head = Head { last_seq: next.seq, last_id: Some(next.id), ..world.head() };
+    let (last, next) = (Arc::new(last), Arc::new(next));
+    world.core.offer([Entry::live(Arc::clone(&last), world.now), Entry::live(next, world.now)], world.now);
+    let mark = world.core.mark().unwrap();
+    assert_eq!(world.core.sweep(mark, &head, world.now, world.now, Told::Sweep), Ok(Sweep::Nothing));
+    world.now += Duration::from_secs(1);
+    let Some(Work::ReadOn(before, to)) = world.core.work(world.now) else { panic!("it looks") };
+    assert_eq!((before.seq, to), (last.seq, last.seq), "where it stood");
+    let entries = vec![Entry::read(LogEntry::clone(&last))];
+    let read = LogRead { entries, head, read_at: world.now };
+    assert_eq!(world.core.read_on(before, to, read, world.now), Err(Diverged));
+}

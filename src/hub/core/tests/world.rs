@@ -287,7 +287,8 @@ impl World {
                 self.task = Task::ReadingBlock(number, before, read);
             }
             Some(Work::ReadOn(before, to)) => {
-                assert_eq!(Some(before), self.core.mark());
+                // Where it stands, or stood when it began to doubt.
+                assert!(before.seq <= self.cursor());
                 let read = self.read(before.seq, to);
                 self.task = Task::ReadingOn(before, to, read);
             }
@@ -457,7 +458,11 @@ impl World {
                 }
             }
             if !moved {
-                return;
+                match self.core.next_due() {
+                    // What it doubts it looks at in a moment.
+                    Some(due) if due > self.now => self.now = due,
+                    _ => return,
+                }
             }
         }
         panic!("it does not settle");
