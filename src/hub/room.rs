@@ -1,12 +1,10 @@
 //! A room: the organisation's log as this node follows it, and the task that does its reading.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -70,7 +68,7 @@ pub(super) struct Room {
     /// Catches of the sweep since the bus last said something.
     silent_catches: AtomicU32,
     /// Asks the room's task to subscribe again.
-    subscribe_again: AtomicBool,
+    subscribe_again: Notify,
 }
 
 impl Room {
@@ -82,7 +80,7 @@ impl Room {
             work: Notify::new(),
             used_at: Mutex::new(Instant::now()),
             silent_catches: AtomicU32::new(0),
-            subscribe_again: AtomicBool::new(false),
+            subscribe_again: Notify::new(),
         })
     }
 
@@ -230,7 +228,11 @@ impl Room {
         // or found by the sweep.
         self.subscribe(&hub).await;
         if self.open(&hub).await {
-            self.follow(&hub).await;
+            // Side by side: while it reads, the bus's answer is not to be kept waiting until that gives up.
+            tokio::select! {
+                () = self.follow(&hub) => {}
+                () = self.stay_subscribed(&hub) => {}
+            }
         }
         // Before it leaves: whoever comes next subscribes after this, not beside it.
         if tokio::time::timeout(BUS_TIMEOUT, hub.bus.unsubscribe(self.org)).await.is_err() {
@@ -248,10 +250,18 @@ impl Room {
         }
     }
 
+    /// Subscribes again whenever the sweep asks for it. Never returns.
+    async fn stay_subscribed(&self, hub: &Inner) {
+        loop {
+            self.subscribe_again.notified().await;
+            hub.metrics.resubscriptions.increment(1);
+            self.subscribe(hub).await;
+        }
+    }
+
     /// Reads what is missing or wanted, until the room has ended.
     async fn follow(&self, hub: &Inner) {
         let mut failures = 0;
-        let mut subscribing = None;
         // The other nodes' leases are looked for before somebody asks.
         hub.leases.want(self.org);
         loop {
@@ -264,11 +274,7 @@ impl Room {
             let done = match work {
                 None if ended => return,
                 None => {
-                    if self.subscribe_again.swap(false, Relaxed) {
-                        hub.metrics.resubscriptions.increment(1);
-                        subscribing = Some(self.subscribe(hub).boxed());
-                    }
-                    if self.wait(due, &mut subscribing).await {
+                    if self.wait(due).await {
                         continue;
                     }
                     return;
@@ -323,22 +329,12 @@ impl Room {
 
     /// Waits for work, at most until some is `due`. False when the room has been unused for [`LINGER`], and
     /// has ended.
-    async fn wait(&self, due: Option<Instant>, subscribing: &mut Option<BoxFuture<'_, ()>>) -> bool {
+    async fn wait(&self, due: Option<Instant>) -> bool {
         let used_at = *self.used_at.lock();
         let unused = used_at + LINGER;
         let until = due.map_or(unused, |due| due.min(unused));
-        let subscribed = async {
-            match &mut *subscribing {
-                Some(subscribing) => subscribing.await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             () = self.work.notified() => return true,
-            () = subscribed => {
-                *subscribing = None;
-                return true;
-            }
             () = tokio::time::sleep_until(until.into()) => {}
         }
         if Instant::now() < unused || *self.used_at.lock() != used_at {
@@ -395,7 +391,7 @@ impl Room {
         if counts.catches > 0 && self.silent_catches.fetch_add(1, Relaxed) + 1 >= MAX_SILENT_CATCHES {
             self.silent_catches.store(0, Relaxed);
             if hub.bus.state() == BusState::Up {
-                self.subscribe_again.store(true, Relaxed);
+                self.subscribe_again.notify_one();
             }
         }
     }
