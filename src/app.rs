@@ -28,9 +28,12 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// How much longer than the sockets' window a stop waits for requests in flight, and for peers to answer a
 /// close.
-const REQUESTS_GRACE: Duration = Duration::from_secs(8);
+const REQUESTS_GRACE: Duration = Duration::from_secs(6);
 
-/// How long it then waits for what is queued to be stored. A stop takes no longer than the three together.
+/// How long it then waits for what is queued to be stored.
+const STORING_GRACE: Duration = Duration::from_secs(2);
+
+/// And how long for that to be told to other nodes. A stop takes no longer than the four together.
 const BACKGROUND_GRACE: Duration = Duration::from_secs(2);
 
 /// The parts of a hub, shared by all its requests and sockets. Clones are cheap.
@@ -214,13 +217,10 @@ impl Running {
             app.finish.cancel();
         }
         // One after the other: of what is stored now the other nodes are still told.
-        let ended = async {
-            storing.end().await;
-            background.end().await;
-        };
-        if tokio::time::timeout(BACKGROUND_GRACE, ended).await.is_err() {
-            background.stop.cancel();
-            tracing::warn!("not everything that was queued could be stored in time");
+        let stored = tokio::time::timeout(STORING_GRACE, storing.end()).await;
+        let told = tokio::time::timeout(BACKGROUND_GRACE, background.end()).await;
+        if stored.is_err() || told.is_err() {
+            tracing::warn!("not everything that was queued could be stored and told in time");
         }
     }
 }
