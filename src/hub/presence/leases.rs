@@ -2,6 +2,7 @@
 //! and reads of the other nodes' leases what was missed.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -33,13 +34,6 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// How long a node that stops tries to give up its leases. They run out by themselves.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Whether leases could be exchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    Failed,
-}
 
 /// This node's leases.
 pub(in crate::hub) struct LeaseKeeper {
@@ -97,7 +91,10 @@ impl LeaseKeeper {
         };
         let mut ticks = tokio::time::interval(keeper.times.renewal);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // Organisations whose leases could not be exchanged, apart from what is due at once.
+        let (mut failed, mut retry_at) = (HashSet::new(), None::<Instant>);
         loop {
+            let mut due = HashSet::new();
             let all = tokio::select! {
                 () = hub.stop.cancelled() => break,
                 _ = ticks.tick() => true,
@@ -105,16 +102,29 @@ impl LeaseKeeper {
                     ticks.reset();
                     true
                 }
+                () = until(retry_at) => {
+                    (due, retry_at) = (std::mem::take(&mut failed), None);
+                    false
+                }
                 () = keeper.wake.notified() => false,
             };
-            let due = std::mem::take(&mut *keeper.due.lock());
-            let rooms: Vec<Arc<Room>> = {
+            due.extend(std::mem::take(&mut *keeper.due.lock()));
+            let mut rooms: Vec<Arc<Room>> = {
                 let rooms = hub.rooms.read();
                 rooms.values().filter(|room| all || due.contains(&room.org)).cloned().collect()
             };
-            if keeper.exchange_all(hub, &leases, &rooms).await == Outcome::Failed {
-                ticks.reset_after(RETRY.min(keeper.times.renewal));
+            // In another order each time: those that are not come to are not to be the same again.
+            let order = RandomState::new();
+            rooms.sort_by_cached_key(|room| order.hash_one(room.org));
+            for room in &rooms {
+                failed.remove(&room.org);
             }
+            failed.extend(keeper.exchange_all(hub, &leases, &rooms).await);
+            retry_at = if failed.is_empty() {
+                None
+            } else {
+                retry_at.or_else(|| Some(Instant::now() + RETRY.min(keeper.times.renewal)))
+            };
         }
         let released = keeper.release_all(hub, &leases);
         if tokio::time::timeout(RELEASE_TIMEOUT, released).await.is_err() {
@@ -122,32 +132,40 @@ impl LeaseKeeper {
         }
     }
 
-    async fn exchange_all(&self, hub: &Inner, leases: &LeaseStore, rooms: &[Arc<Room>]) -> Outcome {
-        let mut is_down = false;
+    /// Returns those whose leases could not be exchanged. That is their own affair, unless it is so for many.
+    async fn exchange_all(&self, hub: &Inner, leases: &LeaseStore, rooms: &[Arc<Room>]) -> Vec<OrgId> {
+        let (mut failed, mut is_down) = (Vec::new(), false);
         for chunk in rooms.chunks(AT_ONCE) {
             if is_down {
-                // What fails for some is not tried for thousands, one timeout after the other.
+                // What fails for all of some is not tried for thousands, one timeout after the other.
                 for room in chunk {
                     room.core.lock().presence().unreachable();
                 }
+                failed.extend(chunk.iter().map(|room| room.org));
                 continue;
             }
-            let exchanges = chunk.iter().map(|room| async {
-                let done = tokio::time::timeout(TIMEOUT, self.exchange(hub, leases, room)).await;
-                let done = done.context("no answer in time").flatten();
-                if let Err(error) = &done {
-                    let error = format!("{error:#}");
-                    tracing::debug!(organisation.id = %room.org, error, "cannot renew a lease");
-                    let mut core = room.core.lock();
-                    core.presence().unwritten();
-                    core.presence().unreachable();
-                }
-                room.hurry();
-                done.is_err()
-            });
-            is_down = join_all(exchanges).await.contains(&true);
+            let exchanges = chunk.iter().map(|room| self.try_exchange(hub, leases, room));
+            let done = join_all(exchanges).await;
+            let failures = chunk.iter().zip(done).filter(|(_, is_done)| !is_done);
+            let before = failed.len();
+            failed.extend(failures.map(|(room, _)| room.org));
+            is_down = failed.len() - before == chunk.len() || !leases.is_up();
         }
-        if is_down { Outcome::Failed } else { Outcome::Done }
+        failed
+    }
+
+    async fn try_exchange(&self, hub: &Inner, leases: &LeaseStore, room: &Room) -> bool {
+        let done = tokio::time::timeout(TIMEOUT, self.exchange(hub, leases, room)).await;
+        let done = done.context("no answer in time").flatten();
+        if let Err(error) = &done {
+            let error = format!("{error:#}");
+            tracing::debug!(organisation.id = %room.org, error, "cannot renew a lease");
+            let mut core = room.core.lock();
+            core.presence().unwritten();
+            core.presence().unreachable();
+        }
+        room.hurry();
+        done.is_ok()
     }
 
     /// Writes what this node's lease lacks, tells the others, and reads of theirs what is missing here.
@@ -184,14 +202,22 @@ impl LeaseKeeper {
         let rooms: Vec<Arc<Room>> = hub.rooms.read().values().cloned().collect();
         for chunk in rooms.chunks(AT_ONCE) {
             let released = join_all(chunk.iter().map(|room| leases.release(room.org, self.node))).await;
-            if released.iter().any(Result::is_err) {
+            if released.iter().all(Result::is_err) {
                 return;
             }
-            for room in chunk {
+            for (room, _) in chunk.iter().zip(released).filter(|(_, released)| released.is_ok()) {
                 let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
                 let news = News { node: self.node, from: 0, version, changes: Vec::new() };
                 hub.bus.publish(room.org, Message::Presence(news));
             }
         }
+    }
+}
+
+/// Waits until then, or for ever where there is no such moment.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
+use bytes::Bytes;
 use fred::interfaces::{ClientLike as _, HashesInterface as _, KeysInterface as _};
 use fred::types::{CustomCommand, Value};
 use fred::util::{redis_keyslot, sha1_hash};
@@ -106,13 +107,16 @@ impl LeaseStore {
         read_found(found?)
     }
 
+    /// Whether there is somewhere to keep them now.
+    pub(super) fn is_up(&self) -> bool {
+        self.redis.commands().is_some()
+    }
+
     /// Reads a node's lease; `None` where there is none.
     pub(super) async fn read(&self, org: OrgId, node: NodeId) -> anyhow::Result<Option<Listing>> {
         let commands = self.redis.commands().context("the bus is down")?;
-        let mut fields: HashMap<String, String> = commands.hgetall(self.lease_key(org, node)).await?;
-        let Some(version) = fields.remove(VERSION) else { return Ok(None) };
-        let users = fields.into_iter().map(|(user, seen)| Ok((user.parse()?, parse(&seen)?)));
-        Ok(Some((version.parse()?, users.collect::<anyhow::Result<_>>()?)))
+        let fields: HashMap<Bytes, Bytes> = commands.hgetall(self.lease_key(org, node)).await?;
+        Ok(read_lease(&fields))
     }
 
     /// Gives up a node's lease.
@@ -143,21 +147,34 @@ fn parse(text: &str) -> anyhow::Result<Seen> {
     Ok(Seen { since: Timestamp::from_millis(since.parse()?), sockets: sockets.parse()? })
 }
 
+/// Reads a lease. What no node of this version writes is passed over: it is not to hide everybody else.
+fn read_lease(fields: &HashMap<Bytes, Bytes>) -> Option<Listing> {
+    let version = str::from_utf8(fields.get(VERSION.as_bytes())?).ok()?.parse().ok()?;
+    let users = fields.iter().filter_map(|(user, seen)| {
+        let (user, seen) = (str::from_utf8(user).ok()?, str::from_utf8(seen).ok()?);
+        Some((user.parse().ok()?, parse(seen).ok()?))
+    });
+    Some((version, users.collect()))
+}
+
 /// Reads what the script returns: whether the lease was intact, then node, version and age of each other.
 fn read_found(found: Vec<Value>) -> anyhow::Result<Written> {
-    let mut texts = found.into_iter().map(|value| value.into_string().context("a lease that is no text"));
-    let intact = texts.next().context("a script that says nothing")?? == "1";
-    let texts: Vec<String> = texts.collect::<anyhow::Result<_>>()?;
-    let others = texts.chunks(3).map(|lease| {
-        let [node, version, age] = lease else { bail!("a lease that is not whole") };
-        Ok(Lease { node: node.parse()?, version: version.parse()?, age: Duration::from_millis(age.parse()?) })
+    let mut found = found.into_iter().map(Value::into_string);
+    let intact = found.next().flatten().context("a script that says nothing")? == "1";
+    let found: Vec<Option<String>> = found.collect();
+    let others = found.chunks(3).filter_map(|lease| {
+        // As above: what is no node's is passed over.
+        let [Some(node), Some(version), Some(age)] = lease else { return None };
+        let age = Duration::from_millis(age.parse().ok()?);
+        Some(Lease { node: node.parse().ok()?, version: version.parse().ok()?, age })
     });
-    Ok(Written { intact, others: others.collect::<anyhow::Result<_>>()? })
+    Ok(Written { intact, others: others.collect() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::UserId;
 
     #[test]
     fn a_user_of_a_lease_is_read_as_it_was_written() {
@@ -166,5 +183,37 @@ mod tests {
         for bad in ["", "1", "1 ", " 1", "1 -1", "x 1", "1 1 1"] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn what_no_node_wrote_hides_nobody() {
+        let (user, seen) = (UserId::new(), Seen { since: Timestamp::from_millis(1), sockets: 2 });
+        let mut fields: HashMap<Bytes, Bytes> = HashMap::from([
+            (VERSION.into(), "7".into()),
+            (user.to_string().into(), text(&seen).into()),
+            ("nobody".into(), text(&seen).into()),
+            (UserId::new().to_string().into(), "much".into()),
+            (UserId::new().to_string().into(), Bytes::from_static(b"\xff")),
+            (Bytes::from_static(b"\xff"), "".into()),
+        ]);
+        assert_eq!(read_lease(&fields), Some((7, HashMap::from([(user, seen)]))));
+        fields.insert(VERSION.into(), "seven".into());
+        assert_eq!(read_lease(&fields), None);
+        let node = NodeId::new();
+        let words = [
+            "1",
+            "nobody",
+            "1",
+            "1",
+            &node.to_string(),
+            "18446744073709551616",
+            "1",
+            &node.to_string(),
+            "3",
+            "4",
+        ];
+        let found = read_found(words.into_iter().map(Value::from).collect()).unwrap();
+        assert_eq!(found.others, [Lease { node, version: 3, age: Duration::from_millis(4) }]);
+        assert!(found.intact && read_found(Vec::new()).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use roomcast::app::App;
 use roomcast::config::{Config, PresenceTimes};
 use serde_json::Value;
@@ -242,4 +243,68 @@ async fn whoever_is_removed_is_gone_on_all_nodes() {
     assert_eq!(next_change(&mut watching).await, (site.mia().id.clone(), false));
     assert!(online(&site.second, &site.acme.admin).await.iter().all(|item| item["userId"] != site.mia().id));
     socket.expect_removed().await;
+}
+
+/// What it takes for nodes that no longer renew to be taken for dead, and for who was there to be taken for gone.
+fn until_missed() -> Duration {
+    quick().lease + quick().debounce + quick().renewal
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_one_organisations_leases_is_its_own_affair() {
+    if !redis_is_there() {
+        return;
+    }
+    let redis = RedisServer::start(Guard::Open).await;
+    let first = TestApp::with(on(&redis)).await;
+    let second = first.another_node().await;
+    // More than are renewed at once.
+    let orgs = join_all((0..72).map(|_| first.organisation("Acme").create())).await;
+    let _sockets = join_all(orgs.iter().map(|acme| second.connect(&acme.admin))).await;
+    let is_seen = async |node: &Client, acme: &Organisation| {
+        let answer = node.as_user(&acme.admin).get("/organisations/presence").await.expect_json(200);
+        let items = answer["items"].as_array().unwrap();
+        (answer["complete"] == true, items.iter().any(|item| item["userId"] == acme.admin.id))
+    };
+    for acme in &orgs {
+        eventually("everybody being seen", async || {
+            (is_seen(&first, acme).await == (true, true)).then_some(())
+        })
+        .await;
+    }
+    let key = |acme: &Organisation, of: &str| format!("roomcast:presence:{{{}}}:{of}", acme.id);
+    let (broken, foreign) = (&orgs[..2], &orgs[2]);
+    for acme in broken {
+        redis.cli(&["SET", &key(acme, "nodes"), "no hash"]);
+    }
+    for lease in redis.cli(&["KEYS", &key(foreign, "*")]).lines() {
+        redis.cli(&["HSET", lease, "nobody", "99999999999999 5"]);
+    }
+    let since: u128 = redis.cli(&["TIME"]).lines().next().unwrap().parse::<u128>().unwrap() * 1000;
+    let third = first.another_node().await;
+    for acme in &orgs[broken.len()..] {
+        at_last("leases being renewed for long", async || {
+            let seen = is_seen(&first, acme).await;
+            assert_eq!(seen, (true, true), "somebody's leases were left to run out");
+            let renewed = redis.cli(&["HVALS", &key(acme, "nodes")]);
+            let at = |held: &str| held.split(' ').next().unwrap().parse::<u128>().unwrap();
+            renewed.lines().map(at).min().filter(|at| *at > since + until_missed().as_millis())
+        })
+        .await;
+        eventually("what a node sees that comes later", async || {
+            (is_seen(&third, acme).await == (true, true)).then_some(())
+        })
+        .await;
+    }
+    // Of the others nothing is known, and nobody is said to have gone.
+    for acme in broken {
+        assert_eq!(is_seen(&first, acme).await, (false, true));
+        redis.cli(&["DEL", &key(acme, "nodes")]);
+    }
+    for acme in broken {
+        at_last("what was wrong being mended", async || {
+            (is_seen(&first, acme).await == (true, true)).then_some(())
+        })
+        .await;
+    }
 }

@@ -15,7 +15,8 @@ use crate::types::UserId;
 /// Most changes that a connection takes on one turn: some 20 KiB of frames.
 pub(super) const CHUNK: usize = 256;
 
-/// Users whose going offline is remembered for those who are behind. Who is behind by more is too slow.
+/// Users whose going offline is remembered for those who are behind, or as many as have been online at once
+/// where these are more. Who is behind by more is too slow.
 pub(super) const MAX_OFFLINE: usize = 4096;
 
 /// How far a connection that asked for presence has been told.
@@ -85,6 +86,9 @@ pub(super) struct Changes {
     /// The users above by version, apart by whether they are online.
     online: BTreeMap<u64, UserId>,
     offline: BTreeMap<u64, UserId>,
+    /// The most who were online at once since the first of those who are remembered to have gone. All of them
+    /// may go at once: whoever was told everything before is to be told of that too.
+    most_online: usize,
     /// Up to here, users who went offline have been forgotten.
     forgotten: u64,
     /// Chunks by where they begin, as long as nothing changes.
@@ -122,8 +126,9 @@ impl Changes {
         self.users.insert(user, Told { online, version, first });
         let by_version = if online { &mut self.online } else { &mut self.offline };
         by_version.insert(version, user);
+        self.most_online = self.most_online.max(self.online.len());
         self.chunks.clear();
-        while self.offline.len() > MAX_OFFLINE {
+        while self.offline.len() > self.most_online.max(MAX_OFFLINE) {
             self.forget_first();
         }
         true
@@ -133,6 +138,12 @@ impl Changes {
     #[cfg(test)]
     pub(super) fn is_online(&self, user: UserId) -> bool {
         self.users.get(&user).is_some_and(|told| told.online)
+    }
+
+    /// How many are remembered who went offline.
+    #[cfg(test)]
+    pub(super) fn offline(&self) -> usize {
+        self.offline.len()
     }
 
     fn forget_first(&mut self) {
@@ -148,6 +159,8 @@ impl Changes {
         while self.offline.first_key_value().is_some_and(|(version, _)| *version <= all) {
             self.forget_first();
         }
+        // Those who are remembered, and those who are online, are all who were online since.
+        self.most_online = self.most_online.min(self.users.len());
     }
 
     /// Whether there is anything to [`prune`](Self::prune).

@@ -13,6 +13,13 @@ fn told(presence: &mut Presence, watch: &mut Watch) -> Vec<(UserId, bool)> {
     presence.difference(watch).unwrap().map(|chunk| chunk.users.clone()).unwrap_or_default()
 }
 
+/// Somebody new comes, and goes.
+fn come_and_go(changes: &mut Changes) {
+    let user = UserId::new();
+    changes.set(user, true);
+    changes.set(user, false);
+}
+
 #[test]
 fn a_reconnect_within_the_debounce_is_silent_and_keeps_the_moment() {
     let (mut presence, now) = alone();
@@ -76,17 +83,59 @@ fn what_comes_together_is_told_together() {
 #[test]
 fn those_who_went_are_remembered_within_a_bound() {
     let mut changes = Changes::default();
-    let users: Vec<UserId> = (0..=MAX_OFFLINE).map(|_| UserId::new()).collect();
-    for user in &users {
-        changes.set(*user, true);
-    }
     let mut slow = changes.watch();
-    for user in &users {
-        changes.set(*user, false);
+    for _ in 0..=MAX_OFFLINE {
+        come_and_go(&mut changes);
+        assert!(changes.offline() <= MAX_OFFLINE);
     }
+    assert_eq!(changes.offline(), MAX_OFFLINE);
+    // It was there from the start, and has to be told of those who have been forgotten.
     assert_eq!(changes.difference(&mut slow).unwrap_err(), Lagging);
     let mut fresh = changes.watch();
     assert!(changes.difference(&mut fresh).unwrap().is_none());
+}
+
+#[test]
+fn whoever_was_told_everything_is_told_of_all_who_go_at_once() {
+    const USERS: usize = 10_000;
+    let (mut presence, now) = alone();
+    let users: Vec<UserId> = (0..USERS).map(|_| UserId::new()).collect();
+    // Those who went earlier are still remembered, for somebody who is slower.
+    for _ in 0..MAX_OFFLINE {
+        come_and_go(&mut presence.changes);
+    }
+    for user in &users {
+        presence.joined(*user, Timestamp::from_millis(0), now);
+    }
+    presence.settle(now, |_| true);
+    let mut watch = presence.watch();
+    while !told(&mut presence, &mut watch).is_empty() {}
+    assert!(presence.is_told(&watch));
+    for user in &users {
+        presence.left(*user, now);
+    }
+    let gone = now + times().stay();
+    presence.settle(gone, |_| true);
+    presence.settle(gone + times().gather, |_| true);
+    let mut went = HashSet::new();
+    while went.len() < USERS {
+        let chunk = told(&mut presence, &mut watch);
+        assert!(chunk.len() <= CHUNK && chunk.iter().all(|(_, online)| !online));
+        went.extend(chunk.into_iter().map(|(user, _)| user));
+        // For those who go meanwhile, those are forgotten of whom it was told.
+        come_and_go(&mut presence.changes);
+        assert_eq!(presence.changes.offline(), USERS);
+    }
+    assert!(users.iter().all(|user| went.contains(user)));
+    // Once nobody is to be told of them, no more are remembered than before.
+    while !presence.is_told(&watch) {
+        told(&mut presence, &mut watch);
+    }
+    presence.prune([&watch].into_iter());
+    for _ in 0..=MAX_OFFLINE {
+        come_and_go(&mut presence.changes);
+    }
+    assert_eq!(presence.changes.offline(), MAX_OFFLINE);
 }
 
 #[test]
