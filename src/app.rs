@@ -118,14 +118,16 @@ impl App {
     /// Opens the database, brings it up to date, and listens. Returns once requests are answered.
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Running> {
         config.validate()?;
-        // First: the parts keep handles to what they count, and the bus is one of them.
-        telemetry::metric::install()?;
-        let bus = bus::from_config(&config)?;
-        Self::start_on(config, clock, bus).await
+        Self::start_with(config, clock, None).await
     }
 
     /// The same, as a node on this bus.
     pub async fn start_on(config: Config, clock: Clock, bus: Arc<dyn Bus>) -> anyhow::Result<Running> {
+        Self::start_with(config, clock, Some(bus)).await
+    }
+
+    async fn start_with(config: Config, clock: Clock, bus: Option<Arc<dyn Bus>>) -> anyhow::Result<Running> {
+        // First: the parts keep handles to what they count.
         let metrics = telemetry::metric::install()?;
         let db = Db::open(&config.database_url()?, config.database.max_connections).await?;
         if config.database.run_migrations {
@@ -139,6 +141,8 @@ impl App {
             migrated.get_or_init(|| ());
         }
         let signing = keys::SigningKeys::load(&config)?;
+        let from_config = || bus::from_config(&config, signing.present(), signing.previous());
+        let bus = bus.map_or_else(from_config, Ok)?;
         let tls = Tls::load(&config.server)?;
         let seals = SealKeys::derive(signing.all())?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());

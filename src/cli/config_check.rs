@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use clap::{Arg, ArgMatches, CommandFactory as _};
+use url::Url;
 
 use super::Cli;
 use crate::config::Config;
@@ -70,11 +71,13 @@ fn value(argument: &Arg, matches: &ArgMatches, source: Source) -> String {
 
 /// A URL without what may be secret in it: whom it signs in, with what, and its options.
 fn masked_url(scheme: &str, rest: &str) -> String {
-    // A password may hold a question mark, and then nobody can tell where it ends.
-    if rest.split_once('?').is_some_and(|(_, options)| options.contains('@')) {
+    // What is no URL may be a password anywhere; and one may hold what begins the options, and then nobody can
+    // tell where it ends.
+    let hidden = |(_, options): (&str, &str)| options.contains('@');
+    if Url::parse(&format!("{scheme}://{rest}")).is_err() || rest.split_once(['?', '#']).is_some_and(hidden) {
         return format!("{scheme}://…");
     }
-    let rest = rest.split('?').next().unwrap_or_default();
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
     match rest.rsplit_once('@') {
         Some((_, place)) => format!("{scheme}://…@{place}"),
         None => format!("{scheme}://{rest}"),
@@ -90,9 +93,16 @@ mod tests {
         for (url, expected) in [
             ("postgres://u:p@h:5432/d?sslmode=require", "postgres://…@h:5432/d"),
             ("postgres://u:p@s@h/d", "postgres://…@h/d"),
+            ("postgres://%2Frun%2Fpostgresql/d", "postgres://%2Frun%2Fpostgresql/d"),
             ("postgres://u:pa?ss@h/d", "postgres://…"),
             ("redis://h/0", "redis://h/0"),
             ("postgres://h/d?password=x", "postgres://h/d"),
+            ("redis://h#x", "redis://h"),
+            ("redis://:1#hunter22@h", "redis://…"),
+            ("redis://:hunter22", "redis://…"),
+            ("redis://u:hunter22", "redis://…"),
+            ("redis://u:hunter22@", "redis://…"),
+            ("redis://u:hunter22/x@h", "redis://…"),
         ] {
             let (scheme, rest) = url.split_once("://").unwrap();
             assert_eq!(masked_url(scheme, rest), expected);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Config, Registration};
 use crate::db::DatabaseUrl;
+use crate::hub::bus::RedisUrl;
 
 impl Config {
     /// What is risky about these settings, a sentence each. Nothing of it stops a start.
@@ -61,6 +62,15 @@ impl Config {
             risks.push(format!(
                 "DATABASE_URL does not check who answers at {host}: add sslmode=verify-full (and sslrootcert for \
                  an authority of your own)."
+            ));
+        }
+        if let Ok(Some(url)) = self.redis_url()
+            && let Some(host) = url.hosts().find(|host| !is_near(host))
+            && let Some(lacking) = lacking(&url)
+        {
+            risks.push(format!(
+                "REDIS_URL reaches {host} without {lacking}: whoever is on the way, or reaches that Redis, may read the \
+                 activities that pass, and say who is online. Use rediss:// and a password."
             ));
         }
     }
@@ -161,10 +171,24 @@ fn unverified_host(url: &str) -> Option<String> {
             None => host.split(':').next().unwrap_or_default(),
         };
         // A percent sign begins the path of a socket on this machine.
-        let local = name.is_empty() || name == "localhost" || name.starts_with('%');
-        !local && !name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        !name.is_empty() && !name.starts_with('%') && !is_near(name)
     };
     hosts.split(',').find(remote).map(str::to_owned)
+}
+
+/// Whether it is this machine.
+fn is_near(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// What keeps others from this Redis, and is not there.
+fn lacking(url: &RedisUrl) -> Option<&'static str> {
+    match (url.has_tls(), url.has_password()) {
+        (true, true) => None,
+        (true, false) => Some("a password"),
+        (false, true) => Some("TLS"),
+        (false, false) => Some("TLS and without a password"),
+    }
 }
 
 /// Whether a secret was rather made up than drawn: few different characters, a repetition, or a word that
@@ -228,6 +252,17 @@ mod tests {
             (&["--jwt-access-secret-previous", KEY], &["PREVIOUS"]),
             (&["--database-url", "postgres://u:p@db.example/x?sslmode=require"], &["db.example"]),
             (&["--database-url", "postgres://u:p?x@db.example/x"], &["cannot be told from its password"]),
+            (
+                &["--redis-url", "redis://cache.example"],
+                &["cache.example without TLS and without a password"],
+            ),
+            (&["--redis-url", "redis://:p@cache.example"], &["cache.example without TLS:"]),
+            (&["--redis-url", "rediss://cache.example"], &["cache.example without a password:"]),
+            (
+                &["--redis-url", "redis-sentinel://u:p@localhost?sentinelServiceName=m&node=cache.example:1"],
+                &["cache.example without TLS:"],
+            ),
+            (&["--redis-url", "redis-cluster://[::1]?node=10.0.0.1:2"], &["10.0.0.1 without TLS and"]),
         ] {
             let risks = risks(arguments);
             assert_eq!(risks.len(), named.len(), "{arguments:?}: {risks:?}");
@@ -250,6 +285,18 @@ mod tests {
             assert_eq!(unverified_host(url), None, "{url}");
         }
         assert_eq!(unverified_host("postgres://localhost,db.example:5/x").as_deref(), Some("db.example:5"));
+    }
+
+    #[test]
+    fn a_redis_that_is_near_or_guarded_is_not_risky() {
+        for url in [
+            "redis://localhost",
+            "redis://127.0.0.1:7/2",
+            "redis-cluster://[::1]?node=localhost:2",
+            "rediss://:p@cache.example",
+        ] {
+            assert_eq!(risks(&["--redis-url", url]), Vec::<String>::new(), "{url}");
+        }
     }
 
     #[test]

@@ -1,13 +1,15 @@
-//! How messages are written for other nodes: a version, who sends, then what is said, in postcard.
+//! How messages are written for other nodes: a version, who sends, then what is said, in postcard, and the mark
+//! of who knows the cluster's key.
 //!
 //! Who reads may be of another version, and may read what nobody of ours wrote: what it cannot read, it drops.
-//! The organisation is not in it; the channel says that.
+//! The organisation is not in it; the channel says that, and the mark is bound to it.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::keys::{BusKeys, MARK_BYTES};
 use super::{Message, News, Seen};
 use crate::types::{
     AccessEffect, ActivityId, Audience, EpochId, InvalidText, LogEntry, NodeId, OrgId, PlanCode, Role, Seq,
@@ -32,6 +34,8 @@ pub enum Unread {
     Own,
     /// It is of another version, or of nobody's.
     Unknown,
+    /// Its mark is not by a key of ours.
+    Forged,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -103,8 +107,8 @@ enum WireRole {
     Member,
 }
 
-/// Writes a message. What would be longer than [`MAX_MESSAGE`] is told by its head.
-pub fn encode(node: NodeId, message: &Message) -> Vec<u8> {
+/// Writes a message about an organisation. What would be longer than [`MAX_MESSAGE`] is told by its head.
+pub fn encode(keys: &BusKeys, node: NodeId, org: OrgId, message: &Message) -> Vec<u8> {
     let whole = match message {
         Message::Committed(entries) => batch(entries).and_then(|batch| write(node, &batch)),
         Message::Head { .. } => None,
@@ -123,19 +127,28 @@ pub fn encode(node: NodeId, message: &Message) -> Vec<u8> {
         write(node, &WireMessage::Head { epoch, seq: seq.get(), id })
     };
     // A message of no entries, which nobody sends, says nothing.
-    whole.or_else(head).unwrap_or_default()
+    let mut bytes = whole.or_else(head).unwrap_or_default();
+    keys.mark(org, &mut bytes);
+    bytes
 }
 
 /// Reads what was said about an organisation. The sender comes first, so that a node does not read the rest
-/// of what it said itself.
-pub fn decode(own: NodeId, org: OrgId, bytes: &[u8]) -> Result<Message, Unread> {
-    let (header, body) = bytes.split_at_checked(HEADER).ok_or(Unread::Unknown)?;
+/// of what it said itself; of what others said nothing is read before its mark is known.
+pub fn decode(keys: &BusKeys, own: NodeId, org: OrgId, bytes: &[u8]) -> Result<Message, Unread> {
+    if bytes.len() > MAX_MESSAGE {
+        return Err(Unread::Unknown);
+    }
+    let (marked, mark) = bytes.split_last_chunk::<MARK_BYTES>().ok_or(Unread::Unknown)?;
+    let (header, body) = marked.split_at_checked(HEADER).ok_or(Unread::Unknown)?;
     let (version, sender) = header.split_first().ok_or(Unread::Unknown)?;
     if *version != VERSION {
         return Err(Unread::Unknown);
     }
     if sender == own.as_uuid().as_bytes() {
         return Err(Unread::Own);
+    }
+    if !keys.verify(org, marked, mark) {
+        return Err(Unread::Forged);
     }
     let (message, rest) = postcard::take_from_bytes::<WireMessage>(body).map_err(|_| Unread::Unknown)?;
     let message = if rest.is_empty() { message.read(org) } else { None };
@@ -170,7 +183,7 @@ fn write(node: NodeId, message: &WireMessage) -> Option<Vec<u8>> {
     header.push(VERSION);
     header.extend_from_slice(node.as_uuid().as_bytes());
     let bytes = postcard::to_extend(message, header).ok()?;
-    (bytes.len() <= MAX_MESSAGE).then_some(bytes)
+    (bytes.len() + MARK_BYTES <= MAX_MESSAGE).then_some(bytes)
 }
 
 impl WireMessage<'_> {
@@ -305,6 +318,13 @@ mod tests {
 
     use super::*;
 
+    const KEY: &[u8] = b"the key of one cluster of hubs!!";
+    const OTHER: &[u8] = b"the key of another, or of before";
+
+    fn keys() -> BusKeys {
+        BusKeys::derive("p", KEY, None)
+    }
+
     fn id<T: From<Uuid> + std::fmt::Debug>() -> impl Strategy<Value = T> {
         any::<u128>().prop_map(|bits| Uuid::from_u128(bits).into())
     }
@@ -372,29 +392,51 @@ mod tests {
         #[test]
         fn what_is_written_is_read((org, message) in messages()) {
             let (writer, reader) = (NodeId::new(), NodeId::new());
-            let bytes = encode(writer, &message);
-            prop_assert_eq!(decode(reader, org, &bytes), Ok(message));
-            prop_assert_eq!(decode(writer, org, &bytes), Err(Unread::Own));
+            let bytes = encode(&keys(), writer, org, &message);
+            prop_assert_eq!(decode(&keys(), reader, org, &bytes), Ok(message));
+            prop_assert_eq!(decode(&keys(), writer, org, &bytes), Err(Unread::Own));
+        }
+
+        #[test]
+        fn what_is_changed_is_not_read((org, message) in messages(), at in any::<usize>(), by in 1..=u8::MAX) {
+            let mut bytes = encode(&keys(), NodeId::new(), org, &message);
+            let at = at % bytes.len();
+            bytes[at] ^= by;
+            let read = decode(&keys(), NodeId::new(), org, &bytes);
+            prop_assert_eq!(read, Err(if at == 0 { Unread::Unknown } else { Unread::Forged }));
         }
 
         #[test]
         fn what_is_cut_or_of_another_version_is_not_read((org, message) in messages(), at in any::<usize>()) {
             let reader = NodeId::new();
-            let mut bytes = encode(NodeId::new(), &message);
+            let mut bytes = encode(&keys(), NodeId::new(), org, &message);
             let cut = &bytes[..at % bytes.len()];
-            prop_assert_eq!(decode(reader, org, cut), Err(Unread::Unknown));
+            let short = cut.len() < HEADER + MARK_BYTES;
+            let why = if short { Unread::Unknown } else { Unread::Forged };
+            prop_assert_eq!(decode(&keys(), reader, org, cut), Err(why));
+            bytes.truncate(bytes.len() - MARK_BYTES);
+            // By who has the key.
+            let marked = |bytes: &[u8]| {
+                let mut bytes = bytes.to_vec();
+                keys().mark(org, &mut bytes);
+                decode(&keys(), reader, org, &bytes)
+            };
+            prop_assert_eq!(marked(&bytes[..at % bytes.len()]), Err(Unread::Unknown));
             bytes.push(0);
-            prop_assert_eq!(decode(reader, org, &bytes), Err(Unread::Unknown));
+            prop_assert_eq!(marked(&bytes), Err(Unread::Unknown));
             bytes.pop();
             bytes[0] = VERSION + 1;
-            prop_assert_eq!(decode(reader, org, &bytes), Err(Unread::Unknown));
+            prop_assert_eq!(marked(&bytes), Err(Unread::Unknown));
         }
 
         #[test]
         fn any_bytes_are_read_or_not(bytes in vec(any::<u8>(), 0..300), with_header in any::<bool>()) {
             let mut whole = if with_header { vec![VERSION; HEADER] } else { Vec::new() };
             whole.extend(bytes);
-            drop(decode(NodeId::new(), OrgId::new(), &whole));
+            let org = OrgId::new();
+            prop_assert!(decode(&keys(), NodeId::new(), org, &whole).is_err());
+            keys().mark(org, &mut whole);
+            drop(decode(&keys(), NodeId::new(), org, &whole));
         }
     }
 
@@ -417,13 +459,52 @@ mod tests {
         let read = |entries: Vec<Arc<LogEntry>>| {
             let last = entries.last().expect("there are some");
             let head = Message::Head { epoch: last.epoch, seq: last.seq, id: last.id };
-            let bytes = encode(NodeId::new(), &Message::Committed(entries));
+            let bytes = encode(&keys(), NodeId::new(), org, &Message::Committed(entries));
             assert!(bytes.len() <= MAX_MESSAGE);
-            decode(NodeId::new(), org, &bytes) == Ok(head)
+            decode(&keys(), NodeId::new(), org, &bytes) == Ok(head)
         };
         assert!(read(vec![entry(org, 1, MAX_MESSAGE)]));
         assert!(read(vec![entry(org, 1, MAX_MESSAGE / 2), entry(org, 2, MAX_MESSAGE / 2)]));
         assert!(read(vec![entry(org, 1, 1), entry(org, 3, 1)]), "a hole");
         assert!(!read(vec![entry(org, 1, MAX_MESSAGE - 200)]));
+    }
+
+    fn head() -> Message {
+        Message::Head {
+            epoch: EpochId::new(),
+            seq: Seq::new(7).expect("it is not negative"),
+            id: ActivityId::new(),
+        }
+    }
+
+    #[test]
+    fn only_what_a_key_of_ours_marked_for_this_organisation_is_read() {
+        let (org, message) = (OrgId::new(), head());
+        let read = |keys: &BusKeys, by: &BusKeys| {
+            decode(keys, NodeId::new(), org, &encode(by, NodeId::new(), org, &message))
+        };
+        let (other, elsewhere) = (BusKeys::derive("p", OTHER, None), BusKeys::derive("q", KEY, None));
+        let rotated = BusKeys::derive("p", KEY, Some(OTHER));
+        assert_eq!(read(&keys(), &keys()).as_ref(), Ok(&message));
+        assert_eq!(read(&keys(), &other), Err(Unread::Forged));
+        assert_eq!(read(&keys(), &elsewhere), Err(Unread::Forged), "of another prefix");
+        assert_eq!(read(&rotated, &other).as_ref(), Ok(&message), "of before");
+        assert_eq!(read(&keys(), &rotated).as_ref(), Ok(&message), "the present key marks");
+        assert_eq!(read(&other, &rotated), Err(Unread::Forged), "the present key marks");
+        let bytes = encode(&keys(), NodeId::new(), org, &message);
+        assert_eq!(decode(&keys(), NodeId::new(), OrgId::new(), &bytes), Err(Unread::Forged));
+    }
+
+    #[test]
+    fn what_is_longer_than_anything_we_write_is_not_read() {
+        let org = OrgId::new();
+        let changes = (0..MAX_MESSAGE / 17).map(|_| (UserId::new(), None)).collect();
+        let news = WireNews { node: NodeId::new(), from: 0, version: 1, changes };
+        let header = [&[VERSION], NodeId::new().as_uuid().as_bytes().as_slice()].concat();
+        let written = postcard::to_extend(&WireMessage::Presence(news), header);
+        let mut bytes = written.expect("it is written");
+        keys().mark(org, &mut bytes);
+        assert!(bytes.len() > MAX_MESSAGE);
+        assert_eq!(decode(&keys(), NodeId::new(), org, &bytes), Err(Unread::Unknown));
     }
 }

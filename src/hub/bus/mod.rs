@@ -3,6 +3,7 @@
 //! What it carries are hints. A bus may lose, repeat or reorder any message; the log has everything, and the
 //! sweep finds what no hint told of. It knows neither rooms nor sockets, and nobody waits for it to deliver.
 
+mod keys;
 mod local;
 pub mod message;
 mod presence;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Weak};
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
+pub use keys::BusKeys;
 pub use local::{Exchange, LocalBus};
 pub use presence::{News, Seen};
 pub use redis::{RedisBus, RedisHandle, RedisUrl};
@@ -21,10 +23,12 @@ use crate::config::Config;
 use crate::types::{ActivityId, EpochId, LogEntry, OrgId, Seq};
 
 /// The bus that the settings name: on Redis, or within this process, where one node alone has nobody to talk
-/// to. Nothing is connected yet.
-pub fn from_config(config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
+/// to. Nothing is connected yet. The signing keys, the present and the one before, are what the nodes of a
+/// cluster know each other by.
+pub fn from_config(config: &Config, present: &[u8], previous: Option<&[u8]>) -> anyhow::Result<Arc<dyn Bus>> {
+    let prefix = &config.redis.prefix;
     Ok(match config.redis_url()? {
-        Some(url) => RedisBus::new(&url, &config.redis.prefix)?,
+        Some(url) => RedisBus::new(&url, prefix, BusKeys::derive(prefix, present, previous))?,
         None => Exchange::default().join(),
     })
 }

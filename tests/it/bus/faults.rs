@@ -13,6 +13,8 @@ use crate::harness::{at_last, eventually, within};
 
 const PREFIX: &str = "p";
 
+const OTHER_KEY: &[u8] = b"the signing key of somebody else!";
+
 /// Two nodes that are up, and an organisation that the second listens for.
 async fn pair(url: &str) -> (Node, Node, OrgId) {
     let (one, two) = (Node::up_at(url, PREFIX).await, Node::up_at(url, PREFIX).await);
@@ -238,14 +240,46 @@ async fn what_nobody_of_ours_wrote_is_dropped() {
     }
     let redis = RedisServer::start(Guard::Open).await;
     let (one, two, org) = pair(&redis.url()).await;
-    let before = counted("roomcast_bus_dropped_total{reason=\"unknown\"}");
-    for text in ["", "hello", "\u{1}0123456789abcdef\u{1}\u{1}"] {
+    let dropped = |reason: &str| counted(&format!("roomcast_bus_dropped_total{{reason=\"{reason}\"}}"));
+    let (unknown, forged) = (dropped("unknown"), dropped("forged"));
+    let unmarked = format!("\u{1}{}", "0123456789abcdef".repeat(4));
+    for text in ["", "hello", "\u{1}0123456789abcdef\u{1}\u{1}", &unmarked] {
         redis.cli(&["PUBLISH", &format!("{PREFIX}:org:{org}"), text]);
     }
     hear_again(&one, &two, &[org]).await;
     assert_eq!(two.heard().len(), 1);
-    assert!(counted("roomcast_bus_dropped_total{reason=\"unknown\"}") - before >= 3.0);
+    assert!(dropped("unknown") - unknown >= 3.0);
+    assert!(dropped("forged") - forged >= 1.0);
     stop([one, two]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_marked_with_another_key_changes_nothing() {
+    if !redis_is_there() {
+        return;
+    }
+    let redis = RedisServer::start(Guard::Open).await;
+    let (one, two, org) = pair(&redis.url()).await;
+    let forged = || counted("roomcast_bus_dropped_total{reason=\"forged\"}");
+    let before = forged();
+    // Another cluster, at the same Redis and with the same prefix.
+    let stranger = Node::keyed(&redis.url(), PREFIX, OTHER_KEY, None);
+    stranger.is(Up).await;
+    stranger.open(org).await;
+    for message in [batch(org, 1..=3, 10), head(7)] {
+        stranger.say(org, &message);
+    }
+    eventually("both being dropped", async || (forged() - before >= 2.0).then_some(())).await;
+    hear_again(&one, &two, &[org]).await;
+    assert_eq!(two.heard().len(), 1);
+    eventually("ours being dropped there", async || (forged() - before >= 3.0).then_some(())).await;
+    assert_eq!(stranger.heard(), []);
+    // One whose key has been replaced is heard by those that know both.
+    let rotated = Node::keyed(&redis.url(), PREFIX, OTHER_KEY, Some(super::KEY));
+    rotated.is(Up).await;
+    rotated.open(org).await;
+    hear_again(&one, &rotated, &[org]).await;
+    stop([one, two, stranger, rotated]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,13 +7,16 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use roomcast::hub::bus::{Bus, BusState, Listener, Message, RedisBus, RedisUrl};
+use roomcast::hub::bus::{Bus, BusKeys, BusState, Listener, Message, RedisBus, RedisUrl};
 use roomcast::telemetry::metric;
 use roomcast::types::{ActivityId, Audience, EpochId, LogEntry, OrgId, Seq, Timestamp};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{eventually, within};
+
+/// What the nodes of one cluster sign with.
+const KEY: &[u8] = b"the signing key of these clusters";
 
 /// What a hub is to its bus, without a hub.
 #[derive(Default)]
@@ -58,10 +61,15 @@ impl Node {
 
     /// On Redis, up or not.
     fn at(url: &str, prefix: &str) -> Self {
+        Self::keyed(url, prefix, KEY, None)
+    }
+
+    /// On Redis, up or not, with these signing keys.
+    fn keyed(url: &str, prefix: &str, present: &[u8], previous: Option<&[u8]>) -> Self {
         // First: a bus keeps handles to what it counts.
         metric::install().unwrap();
         let url: RedisUrl = url.parse().unwrap();
-        Self::on(RedisBus::new(&url, prefix).unwrap())
+        Self::on(RedisBus::new(&url, prefix, BusKeys::derive(prefix, present, previous)).unwrap())
     }
 
     /// On Redis, and up.

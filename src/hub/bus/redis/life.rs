@@ -219,10 +219,9 @@ impl RedisBus {
             }
             return;
         }
-        let decoded = self
-            .org(&message.channel)
-            .ok_or(Unread::Unknown)
-            .and_then(|org| message::decode(self.node, org, &bytes).map(|message| (org, message)));
+        let decoded = self.org(&message.channel).ok_or(Unread::Unknown).and_then(|org| {
+            message::decode(&self.keys, self.node, org, &bytes).map(|message| (org, message))
+        });
         match decoded {
             Ok((org, message)) => {
                 self.metrics.received.increment(1);
@@ -231,6 +230,7 @@ impl RedisBus {
                 }
             }
             Err(Unread::Own) => {}
+            Err(Unread::Forged) => BusMetrics::dropped(Dropped::Forged),
             Err(Unread::Unknown) => BusMetrics::dropped(Dropped::Unknown),
         }
     }
@@ -254,7 +254,7 @@ impl RedisBus {
     }
 
     fn send<'a>(&self, link: &'a Link, (org, message): (OrgId, Message)) -> BoxFuture<'a, Sent> {
-        let bytes = message::encode(self.node, &message).into();
+        let bytes = message::encode(&self.keys, self.node, org, &message).into();
         link.publish(self.channel(org), bytes).boxed()
     }
 

@@ -19,6 +19,8 @@ pub(super) enum Dropped {
     Lagged,
     /// It is of another version, or of nobody's.
     Unknown,
+    /// It was not marked with a key of ours.
+    Forged,
 }
 
 /// Handles of the bus's metrics; [`metric`] says what each counts.
@@ -62,6 +64,7 @@ impl BusMetrics {
             Dropped::Failed => "failed",
             Dropped::Lagged => "lagged",
             Dropped::Unknown => "unknown",
+            Dropped::Forged => "forged",
         };
         counter!(metric::BUS_DROPPED, "reason" => reason).increment(count);
     }

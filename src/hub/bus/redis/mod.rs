@@ -30,7 +30,7 @@ use self::link::Link;
 use self::metrics::BusMetrics;
 use self::outbox::Outbox;
 pub use self::url::RedisUrl;
-use super::{Bus, BusDown, BusState, Listener, Message};
+use super::{Bus, BusDown, BusKeys, BusState, Listener, Message};
 use crate::types::{NodeId, OrgId};
 
 /// The longest wait between two attempts to connect: an operator who has brought Redis back wants to see it.
@@ -45,6 +45,7 @@ type Present = Arc<RwLock<Option<Arc<Link>>>>;
 pub struct RedisBus {
     config: Config,
     prefix: String,
+    keys: BusKeys,
     node: NodeId,
     outbox: Outbox,
     /// The present connections, from when a room may subscribe over them.
@@ -73,12 +74,14 @@ impl RedisHandle {
 }
 
 impl RedisBus {
-    /// A bus that is down until it runs. Fails where the URL names what cannot be read.
-    pub fn new(url: &RedisUrl, prefix: &str) -> anyhow::Result<Arc<Self>> {
+    /// A bus that is down until it runs, among those with the same keys. Fails where the URL names what cannot
+    /// be read.
+    pub fn new(url: &RedisUrl, prefix: &str, keys: BusKeys) -> anyhow::Result<Arc<Self>> {
         let metrics = BusMetrics::new();
         Ok(Arc::new(Self {
             config: url.config()?,
             prefix: prefix.to_owned(),
+            keys,
             node: NodeId::new(),
             outbox: Outbox::new(metrics.clone()),
             link: Present::default(),

@@ -163,6 +163,21 @@ impl Options {
 }
 
 impl RedisUrl {
+    /// The servers, sentinels or nodes that it names.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = String> {
+        self.server.hosts().into_iter().map(|server| server.host.to_string())
+    }
+
+    /// Whether what is said on the way can neither be read nor altered.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Whether Redis is told who comes.
+    pub(crate) fn has_password(&self) -> bool {
+        self.password.is_some()
+    }
+
     /// How to connect. Fails where the authorities cannot be read.
     pub(super) fn config(&self) -> anyhow::Result<Config> {
         let tls = self.tls.as_ref().map(Tls::config).transpose()?;
