@@ -39,6 +39,17 @@ impl DbError {
         }
     }
 
+    /// The same failure of somebody whose change was committed before it: it has happened, though the answer is
+    /// not the one for that.
+    #[must_use]
+    pub fn after_the_change(self) -> Self {
+        match self {
+            Self::Unreachable(reason) => Self::OutcomeUnknown(silence(reason)),
+            Self::Query(error) if unavailable(&error).is_some() => Self::OutcomeUnknown(error),
+            other => other,
+        }
+    }
+
     /// Whether the database is away or too busy, so that a later attempt may succeed.
     pub fn is_unavailable(&self) -> bool {
         self.unavailable().is_some()
@@ -172,5 +183,13 @@ mod tests {
         let unreachable = |reason: &str| DbError::Unreachable(reason.to_owned()).unavailable();
         assert_eq!(unreachable("timed out"), Some(Unavailable::Away));
         assert_eq!(unreachable("database or disk is full"), Some(Unavailable::Full));
+    }
+
+    #[test]
+    fn who_has_changed_something_is_not_told_that_nothing_happened() {
+        let unknown = |error: DbError| matches!(error.after_the_change(), DbError::OutcomeUnknown(_));
+        assert!(unknown(query("terminating connection due to administrator command")));
+        assert!(unknown(DbError::Unreachable("timed out".to_owned())));
+        assert!(!unknown(query("no such table: users")), "a fault of ours stays one");
     }
 }

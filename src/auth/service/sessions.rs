@@ -7,7 +7,7 @@ use crate::auth::model::{Opening, Session, SignedIn, TokenPair};
 use crate::auth::queries::sessions as queries;
 use crate::auth::refresh_token::RefreshToken;
 use crate::db::{Db, Tx};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::{ClientInfo, Member};
 use crate::organisations::Organisation;
 use crate::types::{OrgId, SessionId, Timestamp, UserId};
@@ -121,7 +121,12 @@ pub(crate) async fn welcome(
     organisation: Organisation,
 ) -> Result<SignedIn> {
     let session = &opening.session;
-    let version = accounts::find_password_version(app, user.account_id).await?;
+    let version = accounts::find_password_version(app, user.account_id).await;
+    // Who is told now that it was refused would find what they asked for done.
+    let version = version.map_err(|error| match error {
+        Error::Database(error) => Error::Database(error.after_the_change()),
+        other => other,
+    })?;
     if version != Some(session.password_version) {
         let origin = client.origin(user.org_id, Some(user.to_actor()), app.clock.now());
         transaction!(app.db.org(user.org_id), |tx| end(
