@@ -6,8 +6,9 @@ use reqwest::Method;
 use roomcast::types::Audience;
 
 use super::{message_to, texts};
+use crate::harness::proxy::{Mode, Proxy};
 use crate::harness::raw::RawSocket;
-use crate::harness::{Person, TestApp, eventually};
+use crate::harness::{Client, Person, TestApp, eventually};
 
 /// Four bytes a character: 16 KiB a message.
 fn large(number: usize) -> String {
@@ -111,4 +112,31 @@ async fn who_is_removed_while_not_reading_is_closed_like_any_other() {
     // Long before SLOW_SOCKET_SECONDS, which is 30.
     app.remove(&acme.admin, &acme["mia"]).await;
     eventually("the end of the removed one", async || (app.app.hub.sockets() == 0).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_vanishes_without_a_word_is_dropped_after_two_heartbeats() {
+    let app = TestApp::with(|config| {
+        config.server.timeouts.socket_heartbeat = Duration::from_millis(300);
+    })
+    .await;
+    let acme = app.organisation("Acme").with_member("mia").create().await;
+    let proxy = Proxy::to(app.base.strip_prefix("http://").unwrap());
+    let gone = Client::of(format!("http://{}", proxy.addr())).connect(&acme["mia"]).await;
+    let mut there = app.connect(&acme.admin).await;
+    let head = app.head(&acme.admin).await;
+    proxy.set(Mode::Blackhole);
+    // Whoever answers stays, though nothing is said to it but pings.
+    let left =
+        eventually("the end of the one that is gone", async || (app.app.hub.sockets() == 1).then_some(()));
+    let answering = async {
+        while app.app.hub.sockets() > 1 {
+            there.ping().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::join!(left, answering);
+    assert_eq!(there.ping().await.1, head);
+    // It is as one that was cut off for the rest of the test.
+    drop((gone, proxy));
 }
