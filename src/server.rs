@@ -20,7 +20,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics::counter;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tower::ServiceExt as _;
 
 use self::ceiling::{Ceiling, Open};
@@ -41,6 +41,20 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 /// What a connection beyond the ceiling is answered with, where it speaks HTTP without TLS.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n\
     Connection: close\r\n\r\n";
+
+/// Connections that the kernel takes before they are accepted; `net.core.somaxconn` bounds it, too. Beyond, it
+/// drops the first packet of a connection, which is sent again after a whole second: so many clients come
+/// back at once when a node has gone.
+const BACKLOG: u32 = 4096;
+
+/// Listens at an address.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // The port of the process before may still have connections that are ending.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Accepts connections until the app has sent its sockets away.
 pub fn spawn(app: &App, listener: TcpListener, router: Router) {
