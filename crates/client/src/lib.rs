@@ -5,6 +5,7 @@
 //!   links, drains and expired tokens.
 //! - [`Socket`] is one WebSocket without any policy, for tests and tools that look at single frames.
 //! - [`Verifier`] watches the frames of one subscriber and tells where the server broke a promise.
+//! - [`Glance`] reads of a frame what a verifier needs, for who receives a million of them a second.
 //!
 //! ```no_run
 //! use roomcast_client::{ConnectOptions, Event, RefreshError, Subscription, Token};
@@ -38,6 +39,7 @@
 mod backoff;
 mod close;
 mod error;
+mod glance;
 mod options;
 mod position;
 mod protocol;
@@ -49,6 +51,7 @@ mod verify;
 pub use backoff::Backoff;
 pub use close::{CloseCode, Reconnect};
 pub use error::{Error, Result};
+pub use glance::Glance;
 pub use options::{ConnectOptions, TokenIn};
 pub use position::Position;
 pub use protocol::{

@@ -67,7 +67,8 @@ pub(crate) fn advance(position: &mut Option<Position>, frame: &Frame) -> Moved {
     }
 }
 
-fn forward(position: &mut Option<Position>, seq: i64) -> Moved {
+/// Moves a position on to `seq`, never back.
+pub(crate) fn forward(position: &mut Option<Position>, seq: i64) -> Moved {
     match position {
         Some(known) if seq <= known.seq => Moved::Stale,
         Some(known) => {

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use uuid::Uuid;
 
 use crate::position::{self, Moved, Position};
-use crate::protocol::{Activity, Frame, ResumeGap, Welcome};
+use crate::protocol::{Frame, ResumeGap, Welcome};
 
 /// So many violations are kept as examples; the rest is counted. One fault of a server often shows
 /// in every frame that follows.
@@ -61,6 +61,15 @@ pub enum Violation {
         /// The subscriber's position at that time.
         position: i64,
     },
+    /// Something came, or was said to have been sent, after activities that never came. Only a verifier
+    /// that is told that its subscriber may see everything can know.
+    #[error("activities {first} to {last} never came")]
+    Lost {
+        /// The first of them.
+        first: i64,
+        /// The last of them.
+        last: i64,
+    },
 }
 
 impl Violation {
@@ -72,6 +81,7 @@ impl Violation {
             | Self::Doubled { seq }
             | Self::OutOfOrder { seq, .. } => seq,
             Self::WrongStart { start, .. } => start,
+            Self::Lost { first, .. } => first,
             Self::WrongOrganisation { .. } => 0,
         }
     }
@@ -158,6 +168,8 @@ pub struct Verifier {
     gaps: u64,
     violations: Vec<Violation>,
     violation_count: u64,
+    lost: u64,
+    sees_all: bool,
     record: Option<Record>,
 }
 
@@ -186,8 +198,23 @@ impl Verifier {
             gaps: 0,
             violations: Vec::new(),
             violation_count: 0,
+            lost: 0,
+            sees_all: false,
             record: None,
         }
+    }
+
+    /// The verifier of a subscriber that may see every activity, as an admin may: its log has no holes, so
+    /// that what is lost shows at once.
+    #[must_use]
+    pub fn seeing_all(self) -> Self {
+        Self { sees_all: true, ..self }
+    }
+
+    /// The same of a subscriber whose position is known without a WELCOME.
+    #[must_use]
+    pub fn starting_at(self, seq: i64) -> Self {
+        Self { position: Some(Position { seq, epoch: None }), start: seq, ..self }
     }
 
     /// A verifier that also keeps every `seq` with a digest of its text, 24 bytes each, for
@@ -207,22 +234,38 @@ impl Verifier {
     }
 
     fn take(&mut self, frame: &Frame, text: Option<&str>) {
+        if let Frame::Activity(activity) = frame {
+            return self.take_activity(activity.seq, text.map(digest));
+        }
         let before = self.position;
         let moved = position::advance(&mut self.position, frame);
         if moved != Moved::Not {
-            self.explain_start(before, frame);
+            self.explain_start(before, matches!(frame, Frame::ResumeGap(_)));
         }
         match frame {
             Frame::Welcome(welcome) => self.welcomed(before, welcome, moved),
-            Frame::Activity(activity) => {
-                self.received(before, activity, moved);
-                if let Some(record) = &mut self.record {
-                    record.received.push((activity.seq, text.map(digest)));
-                }
-            }
             Frame::ResumeGap(gap) => self.skipped(before, gap, moved),
-            Frame::Pong(pong) if moved == Moved::Forward => self.move_recent(before, pong.seq),
+            Frame::Pong(pong) if moved == Moved::Forward => {
+                self.missed(before, pong.seq.saturating_add(1));
+                self.move_recent(before, pong.seq);
+            }
             _ => {}
+        }
+    }
+
+    /// Takes the subscriber's next frame, an activity of which this is the `seq`. For who reads that much of
+    /// a frame and no more, with [`Glance`](crate::Glance).
+    pub fn observe_activity(&mut self, seq: i64) {
+        self.take_activity(seq, None);
+    }
+
+    fn take_activity(&mut self, seq: i64, digest: Option<u64>) {
+        let before = self.position;
+        let moved = position::forward(&mut self.position, seq);
+        self.explain_start(before, false);
+        self.received(before, seq, moved);
+        if let Some(record) = &mut self.record {
+            record.received.push((seq, digest));
         }
     }
 
@@ -250,6 +293,11 @@ impl Verifier {
     /// The number of all violations.
     pub fn violation_count(&self) -> u64 {
         self.violation_count
+    }
+
+    /// The number of activities that never came, as far as a verifier [seeing all](Self::seeing_all) knows.
+    pub fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// Compares what was received with the seqs that were addressed to this subscriber, in any
@@ -306,17 +354,16 @@ impl Verifier {
     }
 
     /// A start elsewhere than at the position is right only if a `RESUME_GAP` follows.
-    fn explain_start(&mut self, before: Option<Position>, frame: &Frame) {
+    fn explain_start(&mut self, before: Option<Position>, by_gap: bool) {
         let (Some(start), Some(before)) = (self.unexplained_start.take(), before) else {
             return;
         };
-        if !matches!(frame, Frame::ResumeGap(_)) {
+        if !by_gap {
             self.violated(Violation::WrongStart { position: before.seq, start });
         }
     }
 
-    fn received(&mut self, before: Option<Position>, activity: &Activity, moved: Moved) {
-        let seq = activity.seq;
+    fn received(&mut self, before: Option<Position>, seq: i64, moved: Moved) {
         match before {
             None => {
                 self.start = seq.saturating_sub(1);
@@ -327,19 +374,34 @@ impl Verifier {
         }
         if moved == Moved::Forward {
             self.activities += 1;
+            self.missed(before, seq);
             self.move_recent(before, seq);
             self.recent.insert();
         }
     }
 
+    /// What lies between the position and `next` will not come any more.
+    fn missed(&mut self, before: Option<Position>, next: i64) {
+        let Some(before) = before.filter(|_| self.sees_all) else { return };
+        let (first, last) = (before.seq.saturating_add(1), next.saturating_sub(1));
+        if let Ok(missing @ 1..) = u64::try_from(last.saturating_sub(before.seq)) {
+            self.lost += missing;
+            self.violated(Violation::Lost { first, last });
+        }
+    }
+
     fn misplaced(&mut self, seq: i64, position: i64) {
-        self.violated(if seq <= self.start {
-            Violation::BeforeStart { seq, start: self.start }
+        if seq <= self.start {
+            self.violated(Violation::BeforeStart { seq, start: self.start });
         } else if self.recent.contains(position, seq) {
-            Violation::Doubled { seq }
+            self.violated(Violation::Doubled { seq });
         } else {
-            Violation::OutOfOrder { seq, position }
-        });
+            // It is late, and not lost.
+            if self.recent.insert_behind(position, seq) && self.sees_all {
+                self.lost = self.lost.saturating_sub(1);
+            }
+            self.violated(Violation::OutOfOrder { seq, position });
+        }
     }
 
     fn skipped(&mut self, before: Option<Position>, gap: &ResumeGap, moved: Moved) {
@@ -389,6 +451,14 @@ impl Recent {
     /// Notes that the activity at the position was received.
     fn insert(&mut self) {
         self.0 |= 1;
+    }
+
+    /// Notes that one behind the position was received; whether it is near enough to be noted.
+    fn insert_behind(&mut self, position: i64, seq: i64) -> bool {
+        let back = position.saturating_sub(seq);
+        let bit = u32::try_from(back).ok().and_then(|by| 1u128.checked_shl(by));
+        self.0 |= bit.unwrap_or(0);
+        bit.is_some()
     }
 
     /// Farther back nothing is known, and the answer is no.

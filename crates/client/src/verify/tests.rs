@@ -187,6 +187,46 @@ fn violations_beyond_the_first_are_counted_only() {
     assert_eq!(verifier.activities(), 0);
 }
 
+fn seen_by_an_admin(frames: impl IntoIterator<Item = Frame>) -> Verifier {
+    let mut verifier = Verifier::new(ORGANISATION).seeing_all();
+    frames.into_iter().for_each(|frame| verifier.observe(&frame));
+    verifier
+}
+
+#[test]
+fn who_sees_all_knows_at_once_what_is_lost() {
+    let clean =
+        seen_by_an_admin([start(3), activity(4), pong(4), activity(5), resume(5), activity(6), pong(6)]);
+    assert_eq!((clean.violations(), clean.lost()), ([].as_slice(), 0));
+    let holed = seen_by_an_admin([start(3), activity(4), activity(7), pong(9)]);
+    let lost = [Violation::Lost { first: 5, last: 6 }, Violation::Lost { first: 8, last: 9 }];
+    assert_eq!((holed.violations(), holed.lost()), (lost.as_slice(), 4));
+    let told = seen_by_an_admin([start(3), resume(3), gap(GapReason::Expired, 8), activity(8)]);
+    assert_eq!((told.violations(), told.lost(), told.gaps()), ([].as_slice(), 0, 1));
+}
+
+#[test]
+fn what_comes_late_is_out_of_order_and_no_longer_lost() {
+    let late = seen_by_an_admin([start(3), activity(5), activity(4), activity(4), activity(6)]);
+    assert_eq!(late.lost(), 0);
+    let expected = [
+        Violation::Lost { first: 4, last: 4 },
+        Violation::OutOfOrder { seq: 4, position: 5 },
+        Violation::Doubled { seq: 4 },
+    ];
+    assert_eq!(late.violations(), expected);
+}
+
+#[test]
+fn a_start_that_is_known_needs_no_welcome() {
+    let mut verifier = Verifier::new(ORGANISATION).seeing_all().starting_at(0);
+    for seq in [1, 2, 2, 4] {
+        verifier.observe_activity(seq);
+    }
+    assert_eq!(verifier.violations(), [Violation::Doubled { seq: 2 }, Violation::Lost { first: 3, last: 3 }]);
+    assert_eq!(verifier.activities(), 3);
+}
+
 #[test]
 fn texts_are_compared_by_their_bytes_and_by_what_is_owed() {
     let mut verifier = Verifier::recording(ORGANISATION);
