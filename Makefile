@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # rustup's folder, for a shell that was open before Rust was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help run env test check chaos fuzz fmt migration clean need-rust
+.PHONY: help run env test check chaos bench fuzz fmt migration clean need-rust
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ check: need-rust ## Check format, lints and documentation
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
+bench: need-rust ## Measure the hub beside a bare writer, on both databases (RUNS=3, ROWS="...")
+	@scripts/bench
 
 fuzz: need-rust ## Run every fuzz target for a minute (SECONDS=60, TARGETS="...")
 	@scripts/fuzz --seconds "$(or $(SECONDS),60)" $(TARGETS)

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -154,10 +153,9 @@ impl App {
             let (db, clock, stop) = (db.clone(), clock.clone(), background_stop.clone());
             Hub::start(db, clock, bus, &config, background, stop)
         };
-        let address = (config.server.host, config.server.port);
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("cannot listen on {}:{} (HOST, PORT)", address.0, address.1))?;
+        let address = SocketAddr::new(config.server.host, config.server.port);
+        let listener =
+            server::listen(address).with_context(|| format!("cannot listen on {address} (HOST, PORT)"))?;
         let addr = listener.local_addr().context("cannot tell where it listens")?;
         let app = Self(Arc::new(Services {
             tokens: Tokens::new(signing.present(), config.auth.access_lifetime).accepting(signing.previous()),

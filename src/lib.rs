@@ -20,6 +20,7 @@ pub mod hub;
 pub mod idempotency;
 mod invites;
 pub mod limits;
+pub mod load;
 pub mod openapi;
 pub mod operations;
 mod organisations;
@@ -29,3 +30,6 @@ pub mod telemetry;
 pub mod types;
 pub mod upkeep;
 mod users;
+
+/// The commit that this was built from, where the build knew: releases do.
+pub const COMMIT: Option<&str> = option_env!("ROOMCAST_COMMIT");

@@ -58,10 +58,17 @@ async fn readyz(State(app): State<App>) -> Response {
     };
     let is_ready = matches!(status, "ready" | "degraded");
     let code = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let engine = app.db.engine().name();
+    let engine = app.db.engine();
     let body = json!({
         "status": status,
-        "database": { "engine": engine, "status": database, "migrations": migrations },
+        "version": env!("CARGO_PKG_VERSION"),
+        "commit": crate::COMMIT,
+        "database": {
+            "engine": engine.name(),
+            "durability": engine.durability(),
+            "status": database,
+            "migrations": migrations,
+        },
         "bus": { "kind": kind, "status": if bus == BusState::Up { "ok" } else { "down" } },
     });
     (code, Json(body)).into_response()

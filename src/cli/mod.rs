@@ -4,6 +4,7 @@ mod backup;
 mod config_check;
 mod epoch;
 mod healthcheck;
+mod load;
 mod migrate;
 mod openapi;
 mod reset_password;
@@ -20,7 +21,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 
 use crate::backup::Present;
 use crate::config::Config;
-use crate::config::environment::Environment;
+use crate::config::environment::{Environment, Source};
 
 /// Roomcast: a self-hosted, multi-tenant, real-time notification hub.
 ///
@@ -86,6 +87,12 @@ enum Command {
         #[arg(long, required = true)]
         new: bool,
     },
+    /// Drive a hub as many clients would, check all that it sends, and say what that cost
+    ///
+    /// `roomcast load room --spawn --sockets 10000` starts a hub of its own. It ends with 1 where anything was
+    /// lost, doubled, out of order or of a foreign organisation, and where --expect was not reached. On a hub
+    /// that runs, it writes into the logs of the organisations that it is given, or makes its own.
+    Load(Box<load::LoadArgs>),
     /// Look after accounts
     #[command(subcommand)]
     User(UserCommand),
@@ -164,6 +171,11 @@ impl Cli {
                 restore::run(&self.config, &file, present).await
             }
             Command::Epoch { new: _ } => epoch::run(&self.config).await,
+            Command::Load(arguments) => {
+                let source = environment.source(matches, "database_url", "DATABASE_URL");
+                let url = self.config.database.database_url.filter(|_| source == Source::Flag);
+                load::run(*arguments, url.map(|url| url.reveal().to_owned())).await
+            }
             Command::User(UserCommand::ResetPassword { email, generate }) => {
                 let password =
                     if generate { reset_password::From::Random } else { reset_password::From::Input };

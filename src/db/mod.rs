@@ -76,6 +76,14 @@ impl Engine {
             Self::Sqlite => "SQLite",
         }
     }
+
+    /// What every connection is set to so that a commit is on the disk when it returns.
+    pub const fn durability(self) -> &'static str {
+        match self {
+            Self::Postgres => "synchronous_commit=on",
+            Self::Sqlite => "journal_mode=WAL, synchronous=FULL",
+        }
+    }
 }
 
 impl Db {

@@ -19,6 +19,7 @@ mod hostile;
 mod hub;
 mod idempotency;
 mod limits;
+mod load;
 mod operator;
 mod races;
 mod routes;

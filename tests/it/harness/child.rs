@@ -133,6 +133,17 @@ impl Child {
     pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
         let process = &mut self.process;
         let status = eventually("the end of the process", async || process.try_wait().unwrap()).await;
+        self.read_up(status)
+    }
+
+    /// The same of one that takes its time.
+    pub(crate) async fn ended_at_last(mut self) -> (ExitStatus, String) {
+        let process = &mut self.process;
+        let status = at_last("the end of the process", async || process.try_wait().unwrap()).await;
+        self.read_up(status)
+    }
+
+    fn read_up(&mut self, status: ExitStatus) -> (ExitStatus, String) {
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
         }
