@@ -2,6 +2,7 @@
 
 use roomcast_client::CloseCode;
 
+use super::delivery::expect_both_to_deliver;
 use crate::harness::environment::{not_run, on_postgres};
 use crate::harness::{TestApp, eventually};
 use crate::hub::texts;
@@ -20,19 +21,7 @@ async fn pair() -> Option<(TestApp, TestApp)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_sent_on_one_arrives_on_the_other() {
     let Some((first, second)) = pair().await else { return };
-    let acme = first.organisation("Acme").with_member("mia").create().await;
-    let mut here = first.connect(&acme["mia"]).await;
-    let mut there = second.connect(&acme["mia"]).await;
-    let start = first.head(&acme.admin).await;
-    for number in 0..30 {
-        let node = if number % 2 == 0 { &first } else { &second };
-        node.broadcast(&acme.admin, &number.to_string()).await;
-    }
-    let head = first.head(&acme.admin).await;
-    let feed = first.feed_after(&acme["mia"], start).await;
-    assert_eq!(feed.0.len(), 30);
-    assert_eq!(texts(&here.up_to(head).await), feed.texts());
-    assert_eq!(texts(&there.up_to(head).await), feed.texts());
+    expect_both_to_deliver(&first, &second).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

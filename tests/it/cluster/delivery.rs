@@ -12,7 +12,8 @@ fn without_sweep(config: &mut Config) {
     config.hub.broken = config.hub.broken.without(Protection::Sweep);
 }
 
-async fn expect_both_to_deliver(first: &TestApp, second: &TestApp) {
+/// Sends on one and on the other in turns; a member gets all of it on both.
+pub(super) async fn expect_both_to_deliver(first: &TestApp, second: &TestApp) {
     let acme = first.organisation("Acme").with_member("mia").create().await;
     let mut here = first.connect(&acme["mia"]).await;
     let mut there = second.connect(&acme["mia"]).await;

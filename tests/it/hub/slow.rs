@@ -15,10 +15,10 @@ fn large(number: usize) -> String {
     format!("{number:04}{}", "🐎".repeat(4092))
 }
 
-/// More than the kernel's buffers hold for a peer that does not read.
-async fn flood(app: &TestApp, person: &Person) -> i64 {
+/// So many large messages; a thousand are more than the kernel's buffers hold for a peer that does not read.
+pub(super) async fn flood(app: &TestApp, person: &Person, count: usize) -> i64 {
     let message = |number| message_to(Audience::Everyone, large(number));
-    app.append_many(person, 1000, message).await.get()
+    app.append_many(person, count, message).await.get()
 }
 
 async fn metric(app: &TestApp, line: &str) -> f64 {
@@ -39,7 +39,7 @@ async fn is_closed_while_the_others_get_everything_in_time() {
     let mut quick = app.connect(&acme.admin).await;
     let closed_before = metric(&app, CLOSED).await;
 
-    let flooding = flood(&app, &acme.admin);
+    let flooding = flood(&app, &acme.admin, 1000);
     let reading = async {
         for expected in 1..=1000 {
             assert_eq!(quick.next_activity().await.activity.seq, start + expected);
@@ -71,7 +71,7 @@ async fn who_reads_slowly_but_reads_is_kept() {
     let query = format!("?token={}", acme["mia"].access_token);
     let (mut slow, _) = RawSocket::upgrade(&app.base, &query, "", Some(64 * 1024)).await;
     slow.next_text().await;
-    let flooding = flood(&app, &acme.admin);
+    let flooding = flood(&app, &acme.admin, 1000);
     let reading = async {
         let mut last = 0;
         for number in 0..1000 {
@@ -96,7 +96,7 @@ async fn a_stop_does_not_wait_for_it() {
     let acme = app.organisation("Acme").create().await;
     let query = format!("?token={}", acme.admin.access_token);
     let (_slow, _) = RawSocket::upgrade(&app.base, &query, "", Some(4096)).await;
-    flood(&app, &acme.admin).await;
+    flood(&app, &acme.admin, 1000).await;
     // Fails unless the stop ends within its bound and leaves no task.
     app.stop().await;
 }
@@ -107,7 +107,7 @@ async fn who_is_removed_while_not_reading_is_closed_like_any_other() {
     let acme = app.organisation("Acme").with_member("mia").create().await;
     let query = format!("?token={}", acme["mia"].access_token);
     let (_slow, _) = RawSocket::upgrade(&app.base, &query, "", Some(4096)).await;
-    flood(&app, &acme.admin).await;
+    flood(&app, &acme.admin, 1000).await;
     assert_eq!(app.app.hub.sockets(), 1);
     // Long before SLOW_SOCKET_SECONDS, which is 30.
     app.remove(&acme.admin, &acme["mia"]).await;

@@ -1,21 +1,14 @@
 //! Peers that read slowly, not at all, or are gone.
 
 use std::time::Duration;
+
+use roomcast_client::{CloseCode, Frame};
 use tokio::task::JoinSet;
 
-use roomcast::types::Audience;
-use roomcast_client::{CloseCode, Frame};
-
 use super::raw;
-use crate::harness::{Person, StreamOptions, Streamed, TestApp, eventually, within};
-use crate::hub::{message_to, texts};
-
-/// More than the kernel's buffers hold for a peer that does not read.
-async fn flood(app: &TestApp, person: &Person, count: usize) -> i64 {
-    // Four bytes a character: 16 KiB a message.
-    let message = |number| message_to(Audience::Everyone, format!("{number:04}{}", "🐎".repeat(4092)));
-    app.append_many(person, count, message).await.get()
-}
+use crate::harness::{StreamOptions, Streamed, TestApp, eventually, within};
+use crate::hub::slow::flood;
+use crate::hub::texts;
 
 /// Waits until so many streams and connections are left.
 async fn left(app: &TestApp, streams: usize, connections: usize) {
