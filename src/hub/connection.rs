@@ -19,3 +19,25 @@ pub(super) use self::websocket::{WebSocket, refuse};
 
 /// How long a close may take once we have said it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use tracing::{Instrument as _, Span};
+
+    use super::*;
+
+    /// Bytes of what it returns, without a call.
+    fn size_of_returned<A, R>(_: impl FnOnce(A) -> R) -> usize {
+        size_of::<R>()
+    }
+
+    /// Every byte is held by every socket for as long as it is open. What makes them grow is a local that lives across
+    /// an await, or an `async fn` that is awaited in place: box what is rare.
+    #[test]
+    fn the_tasks_of_connections_stay_small() {
+        let socket = size_of_returned(|socket: WebSocket| socket.run().instrument(Span::none()));
+        let stream = size_of_returned(|stream: Events| stream.run().instrument(Span::none()));
+        assert!(socket <= 1152, "a socket's task has {socket} bytes");
+        assert!(stream <= 592, "a stream's task has {stream} bytes");
+    }
+}

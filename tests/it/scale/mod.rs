@@ -2,6 +2,7 @@
 
 mod peers;
 mod resume;
+mod writes;
 
 use reqwest::Method;
 
