@@ -1,4 +1,4 @@
-//! An entry of the log as a room holds it: as WebSockets are sent it, and as streams are while some of them hold it.
+//! An entry of the log as a room holds it: as sockets are sent it, and as streams are while some of them hold it.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
