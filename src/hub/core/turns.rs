@@ -142,6 +142,7 @@ impl<W: Wake> Core<W> {
         }
         connection.position =
             if position < open.cursor { Position::Behind(position) } else { Position::CaughtUp };
+        open.all_behind &= connection.position != Position::CaughtUp;
         let due = position.since(connection.told) >= TELL_AFTER;
         let told = due.then_some(position);
         if let Some(told) = told {
