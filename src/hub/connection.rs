@@ -5,16 +5,21 @@
 //! put into its outbox, in the order in which it is there.
 
 mod events;
+mod link;
 mod outbox;
 mod session;
+mod tally;
 mod transport;
+mod walk;
 mod websocket;
 
 use std::time::Duration;
 
 pub(super) use self::events::Events;
+pub(super) use self::link::Link;
 pub(super) use self::session::Peer;
 pub(super) use self::transport::Transport;
+pub(super) use self::walk::{Walk, Walkers};
 pub(super) use self::websocket::{WebSocket, refuse};
 
 /// How long a close may take once we have said it.

@@ -31,12 +31,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::bus::{Bus, BusState, Listener};
+use self::connection::Walkers;
 use self::core::{
     Admitted, ConnectionKey, Denied, Join, Joined, REORDER_WINDOW, SocketLimits, SocketsOf, Told,
 };
 use self::metrics::HubMetrics;
 use self::presence::LeaseKeeper;
-use self::room::{Room, State};
+use self::room::{Room, State, Waker};
 use crate::activity;
 use crate::config::{Broken, Config};
 use crate::db::{CommitSink, Db};
@@ -78,7 +79,8 @@ struct Inner {
     reads: Semaphore,
     /// The same, of those that follow a log.
     follows: Semaphore,
-    metrics: HubMetrics,
+    metrics: Arc<HubMetrics>,
+    walkers: Arc<Walkers>,
     access_lifetime: Duration,
     slow_socket: Duration,
     sockets: SocketLimits,
@@ -99,6 +101,7 @@ impl Hub {
         tasks: &TaskTracker,
         stop: CancellationToken,
     ) -> Self {
+        let metrics = Arc::new(HubMetrics::new());
         let leases = LeaseKeeper::new(bus.redis(), config.hub.presence.clone());
         let inner = Arc::new(Inner {
             db,
@@ -108,7 +111,8 @@ impl Hub {
             rooms: RwLock::default(),
             reads: Semaphore::new(MAX_READS),
             follows: Semaphore::new(MAX_FOLLOWS),
-            metrics: HubMetrics::new(),
+            walkers: Walkers::new(Arc::clone(&metrics), tasks.clone()),
+            metrics,
             access_lifetime: config.auth.access_lifetime,
             slow_socket: config.hub.slow_socket_seconds,
             sockets: SocketLimits {
@@ -224,7 +228,8 @@ impl Inner {
         }
         let mut rooms = self.rooms.write();
         let room = rooms.entry(org).or_insert_with(|| {
-            let room = Room::new(org, self.sockets, self.broken, self.leases.presence());
+            let room =
+                Room::new(org, self.sockets, self.broken, self.leases.presence(), Arc::clone(&self.walkers));
             let (task, hub) = (Arc::clone(&room), Arc::clone(self));
             self.tasks.spawn(async move {
                 let stop = hub.stop.clone();
@@ -304,12 +309,12 @@ impl Inner {
         self: &Arc<Self>,
         org: OrgId,
         join: &Join,
-        waker: &Arc<Notify>,
+        mut waker: impl FnMut(&Room) -> Waker,
     ) -> Result<(Arc<Room>, Joined), Denied> {
         let mut ahead_checked = false;
         loop {
             let joined = self.with_room(org, |room| {
-                let joined = room.join(join, waker)?;
+                let joined = room.join(join, waker(room))?;
                 Ok((Arc::clone(room), joined))
             });
             let (room, joined) = joined.await?;

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use super::Inner;
 use super::bus::{BusState, Message};
+use super::connection::{Link, Walk, Walkers};
 use super::core::presence::Presence;
 use super::core::{
     BlockNumber, ConnectionKey, Core, Counts, Denied, Diverged, Entry, Join, Joined, LogRead, Mark,
@@ -36,9 +37,20 @@ const BUS_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a room stays after its last use.
 pub(super) const LINGER: Duration = Duration::from_secs(30);
 
-impl Wake for Arc<Notify> {
+/// What wakes a connection.
+pub(super) enum Waker {
+    /// A walker comes to a socket.
+    Socket(Arc<Link>),
+    /// A stream's task wakes.
+    Stream(Arc<Notify>),
+}
+
+impl Wake for Waker {
     fn wake(&self) {
-        self.notify_one();
+        match self {
+            Self::Socket(link) => link.wake(),
+            Self::Stream(task) => task.notify_one(),
+        }
     }
 }
 
@@ -55,13 +67,15 @@ pub(super) enum State {
     Retired,
 }
 
-/// A room's state, whose connections wake tasks.
-pub(super) type RoomCore = Core<Arc<Notify>>;
+/// A room's state.
+pub(super) type RoomCore = Core<Waker>;
 
 /// The organisation's log as this node follows it.
 pub(super) struct Room {
     pub(super) org: OrgId,
     pub(super) core: Mutex<RoomCore>,
+    /// Serves its sockets.
+    pub(super) walk: Arc<Walk>,
     state: watch::Sender<State>,
     work: Notify,
     used_at: Mutex<Instant>,
@@ -72,10 +86,17 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn new(org: OrgId, sockets: SocketLimits, broken: Broken, presence: Presence) -> Arc<Self> {
+    pub(super) fn new(
+        org: OrgId,
+        sockets: SocketLimits,
+        broken: Broken,
+        presence: Presence,
+        walkers: Arc<Walkers>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             org,
             core: Mutex::new(Core::new(MAX_ROOM_BYTES, sockets, broken).with_presence(presence)),
+            walk: Walk::new(walkers),
             state: watch::Sender::new(State::Opening),
             work: Notify::new(),
             used_at: Mutex::new(Instant::now()),
@@ -108,7 +129,7 @@ impl Room {
     /// Takes entries that were committed on this node.
     pub(super) fn committed(&self, hub: &Inner, entries: Vec<Arc<LogEntry>>) {
         let now = Instant::now();
-        let entries = entries.into_iter().map(|entry| Entry::live(entry, now));
+        let entries = entries.into_iter().map(|entry| Entry::live(&entry, now));
         self.told(hub, |core| core.offer(entries, now));
     }
 
@@ -141,10 +162,9 @@ impl Room {
     }
 
     /// A connection's turn.
-    pub(super) fn take(&self, key: ConnectionKey) -> Turn {
+    pub(super) fn take(&self, key: ConnectionKey, now: Instant) -> Turn {
         let (turn, has_work) = {
             let mut core = self.core.lock();
-            let now = Instant::now();
             let turn = core.take(key, now);
             let has_work = matches!(turn, Turn::Wait) && core.work(now).is_some();
             (turn, has_work)
@@ -156,8 +176,8 @@ impl Room {
     }
 
     /// A connection begins.
-    pub(super) fn join(&self, join: &Join, waker: &Arc<Notify>) -> std::result::Result<Joined, Denied> {
-        let joined = self.core.lock().join(join, Arc::clone(waker), Instant::now());
+    pub(super) fn join(&self, join: &Join, waker: Waker) -> std::result::Result<Joined, Denied> {
+        let joined = self.core.lock().join(join, waker, Instant::now());
         self.hurry();
         joined
     }
@@ -226,8 +246,9 @@ impl Room {
     pub(super) async fn run(self: Arc<Self>, hub: Arc<Inner>) {
         // Confirmed before the head is read, or known to be down: what is committed after that is heard of,
         // or found by the sweep.
-        self.subscribe(&hub).await;
-        if self.open(&hub).await {
+        // What it seldom does is in a box of its own, here and below: there are thousands of rooms.
+        Box::pin(self.subscribe(&hub)).await;
+        if Box::pin(self.open(&hub)).await {
             // Side by side: while it reads, the bus's answer is not to be kept waiting until that gives up.
             tokio::select! {
                 () = self.follow(&hub) => {}
@@ -235,7 +256,7 @@ impl Room {
             }
         }
         // Before it leaves: whoever comes next subscribes after this, not beside it.
-        if tokio::time::timeout(BUS_TIMEOUT, hub.bus.unsubscribe(self.org)).await.is_err() {
+        if Box::pin(tokio::time::timeout(BUS_TIMEOUT, hub.bus.unsubscribe(self.org))).await.is_err() {
             tracing::warn!(organisation.id = %self.org, "the bus does not confirm the end of a subscription");
         }
         hub.retire(&self);
@@ -255,7 +276,7 @@ impl Room {
         loop {
             self.subscribe_again.notified().await;
             hub.metrics.resubscriptions.increment(1);
-            self.subscribe(hub).await;
+            Box::pin(self.subscribe(hub)).await;
         }
     }
 
@@ -279,10 +300,10 @@ impl Room {
                     }
                     return;
                 }
-                Some(Work::ReadOn(before, to)) => self.read_on(hub, before, to).await,
-                Some(Work::ReadBlock(number, before)) => self.read_block(hub, number, before).await,
+                Some(Work::ReadOn(before, to)) => Box::pin(self.read_on(hub, before, to)).await,
+                Some(Work::ReadBlock(number, before)) => Box::pin(self.read_block(hub, number, before)).await,
                 Some(Work::RenewEpoch(old)) => {
-                    let renewed = load::renew_epoch(&hub.db, self.org, old).await;
+                    let renewed = Box::pin(load::renew_epoch(&hub.db, self.org, old)).await;
                     if renewed.is_ok() {
                         return;
                     }
@@ -293,7 +314,7 @@ impl Room {
                 Ok(()) => 0,
                 Err(error) => {
                     tracing::warn!(organisation.id = %self.org, error = %error, "a room cannot read its log");
-                    tokio::time::sleep(load::pause_after(failures)).await;
+                    Box::pin(tokio::time::sleep(load::pause_after(failures))).await;
                     failures + 1
                 }
             };

@@ -9,13 +9,12 @@ use axum::routing::get;
 use axum::{RequestExt as _, Router};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::sync::Notify;
-use tracing::Instrument as _;
 
-use super::connection::{self, Peer, WebSocket};
+use super::connection::{self, Link, Peer, WebSocket};
 use super::core::{Denied, Join};
 use super::metrics::HubMetrics;
 use super::protocol::CloseCode;
+use super::room::{Room, Waker};
 use super::ws::upgrade;
 use crate::app::App;
 use crate::auth::Claims;
@@ -93,9 +92,10 @@ async fn serve(app: App, upgraded: OnUpgrade, wish: Result<Wish, CloseCode>) {
     };
     match admit(&app, wish).await {
         Ok(admitted) => {
-            let Admitted { claims, joined, room, waker } = admitted;
-            // Without the request's span, which would stay in memory as long as the socket.
-            let span = tracing::info_span!(
+            let Admitted { claims, joined, room, link } = admitted;
+            // Without the request's span, which would stay in memory as long as the socket, as would one that says more
+            // than what is logged in it.
+            let span = tracing::debug_span!(
                 parent: None,
                 "socket",
                 organisation.id = %claims.org,
@@ -104,10 +104,10 @@ async fn serve(app: App, upgraded: OnUpgrade, wish: Result<Wish, CloseCode>) {
             span.in_scope(|| {
                 tracing::debug!(seq = joined.seq.get(), resumed = joined.resumed, "a socket was opened");
             });
-            let peer = Peer { id: ConnectionId::new(), claims, joined, waker };
-            let mut socket = WebSocket::new(app.clone(), stream, room, peer);
+            let peer = Peer { id: ConnectionId::new(), claims, joined };
+            let mut socket = WebSocket::new(app.clone(), stream, room, peer, span);
             socket.receive(&early);
-            app.sockets.spawn(socket.run().instrument(span));
+            app.sockets.spawn(link.serve(socket));
         }
         Err(code) => {
             tracing::debug!(close.code = code.code(), "a socket was refused");
@@ -126,8 +126,8 @@ fn take_stream(upgraded: Upgraded) -> Option<(Stream, Vec<u8>)> {
 struct Admitted {
     claims: Claims,
     joined: super::core::Joined,
-    room: Arc<super::room::Room>,
-    waker: Arc<Notify>,
+    room: Arc<Room>,
+    link: Arc<Link>,
 }
 
 /// Lets the bearer of a token in, or says with which code to close.
@@ -143,9 +143,13 @@ async fn admit(app: &App, wish: Result<Wish, CloseCode>) -> Result<Admitted, Clo
         presence: wish.presence,
         at: app.clock.now(),
     };
-    let waker = Arc::new(Notify::new());
-    match app.hub.inner.join(claims.org, &join, &waker).await {
-        Ok((room, joined)) => Ok(Admitted { claims, joined, room, waker }),
+    let mut link = None;
+    let waker = |room: &Room| Waker::Socket(Arc::clone(link.insert(Link::new(Arc::clone(&room.walk)))));
+    match app.hub.inner.join(claims.org, &join, waker).await {
+        Ok((room, joined)) => {
+            let link = link.ok_or(CloseCode::InternalError)?;
+            Ok(Admitted { claims, joined, room, link })
+        }
         Err(Denied::UserUnknown) => Err(CloseCode::Removed),
         Err(Denied::SessionEnded) => Err(CloseCode::Unauthorized),
         Err(Denied::Stale) => Err(CloseCode::Unavailable),

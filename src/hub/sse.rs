@@ -8,7 +8,7 @@ use crate::types::Seq;
 
 /// What an event needs besides its data, at most: a position of 19 digits and the names of its fields. Data of more
 /// lines than one, which our frames are not, needs more.
-pub(crate) const MAX_FRAMING: usize = 4 + 19 + 1 + 6 + 2;
+const MAX_FRAMING: usize = 4 + 19 + 1 + 6 + 2;
 
 /// Shows that the stream lives: a comment.
 pub(crate) const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");

@@ -20,6 +20,7 @@ use utoipa_axum::routes;
 use super::connection::{Events, Peer};
 use super::core::{Denied, Join, SocketsOf};
 use super::refusal;
+use super::room::Waker;
 use crate::app::App;
 use crate::auth::Claims;
 use crate::error::{Code, Error, FieldError, Problems, Result};
@@ -183,11 +184,12 @@ async fn open(app: &App, line: Line, claims: Claims, query: StreamQuery) -> Resu
     let join = Join { user: claims.sub, session: claims.sid, after, epoch, presence, at };
     let waker = Arc::new(Notify::new());
     // Nothing waits between joining and the stream that leaves again: a client that hangs up drops this future.
-    let (room, joined) = match app.hub.inner.join(claims.org, &join, &waker).await {
-        Ok(joined) => joined,
-        Err(Denied::TooManySockets(of)) => return Err(too_many(app, of).into()),
-        Err(denied) => return Err(refusal(denied)),
-    };
+    let (room, joined) =
+        match app.hub.inner.join(claims.org, &join, |_| Waker::Stream(Arc::clone(&waker))).await {
+            Ok(joined) => joined,
+            Err(Denied::TooManySockets(of)) => return Err(too_many(app, of).into()),
+            Err(denied) => return Err(refusal(denied)),
+        };
     // Without the request's span, which would stay in memory as long as the stream.
     let span = tracing::info_span!(
         parent: None,
@@ -198,8 +200,8 @@ async fn open(app: &App, line: Line, claims: Claims, query: StreamQuery) -> Resu
     span.in_scope(|| {
         tracing::debug!(seq = joined.seq.get(), resumed = joined.resumed, "a stream was opened");
     });
-    let peer = Peer { id: ConnectionId::new(), claims, joined, waker };
-    let (events, body) = Events::new(app.clone(), line, room, peer);
+    let peer = Peer { id: ConnectionId::new(), claims, joined };
+    let (events, body) = Events::new(app.clone(), line, room, peer, waker);
     app.sockets.spawn(events.run().instrument(span));
     Ok(answer(Body::new(body)))
 }

@@ -248,7 +248,15 @@ impl Stream {
         }
     }
 
-    /// Writes in one call what there is room for.
+    /// Writes what there is room for.
+    pub(crate) fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.io {
+            Io::Plain(io) => io.try_write(bytes),
+            Io::Tls(tls) => tls.try_write_vectored(&[IoSlice::new(bytes)]),
+        }
+    }
+
+    /// The same in one call of what lies in several places, which costs the kernel a little more.
     pub(crate) fn try_write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match &mut self.io {
             Io::Plain(io) => io.try_write_vectored(slices),

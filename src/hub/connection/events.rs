@@ -8,11 +8,14 @@ mod pipe;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
 
 pub(in crate::hub) use self::pipe::EventBody;
 use self::pipe::Pipe;
 use super::session::{Due, Peer, Session};
+use super::tally::Tally;
 use super::{CLOSE_TIMEOUT, Transport};
 use crate::app::App;
 use crate::hub::room::Room;
@@ -24,6 +27,8 @@ const RETRY: Duration = Duration::from_secs(1);
 
 pub(in crate::hub) struct Events {
     session: Session,
+    /// Notified when there is something to take, or to hand over.
+    waker: Arc<Notify>,
     pipe: Arc<Pipe>,
     line: Line,
     /// Whether a comment is due.
@@ -32,19 +37,25 @@ pub(in crate::hub) struct Events {
 
 impl Events {
     /// A stream on this connection, and the body of its answer.
-    pub(in crate::hub) fn new(app: App, line: Line, room: Arc<Room>, peer: Peer) -> (Self, EventBody) {
+    pub(in crate::hub) fn new(
+        app: App,
+        line: Line,
+        room: Arc<Room>,
+        peer: Peer,
+        waker: Arc<Notify>,
+    ) -> (Self, EventBody) {
         let timeouts = &app.config.server.timeouts;
         // The session judges who is slow. It does so before the kernel gives up on a peer that reads nothing, and
         // cuts the line where the peer does not take the close either.
         let silence = (timeouts.stream_heartbeat * 2 + CLOSE_TIMEOUT)
             .saturating_add(app.config.hub.slow_socket_seconds);
         line.take_over(silence);
-        let pipe = Pipe::new(Arc::clone(&peer.waker));
+        let pipe = Pipe::new(Arc::clone(&waker));
         let retry = RETRY + RETRY.mul_f64(peer.fraction());
-        let mut session = Session::new(app, Transport::Events, room, peer);
-        session.outbox.push(sse::retry(u64::try_from(retry.as_millis()).unwrap_or(u64::MAX)));
+        let retry = sse::retry(u64::try_from(retry.as_millis()).unwrap_or(u64::MAX));
+        let session = Session::new(app, Transport::Events, room, peer, Some(retry));
         let body = EventBody(Arc::clone(&pipe));
-        (Self { session, pipe, line, beat: false }, body)
+        (Self { session, waker, pipe, line, beat: false }, body)
     }
 
     /// Serves the stream until it ends.
@@ -54,7 +65,6 @@ impl Events {
     }
 
     async fn serve(&mut self) {
-        self.session.greet();
         self.session.close_if_stopping();
         self.hand_over();
         let mut sleep = pin!(tokio::time::sleep_until(self.session.deadline().into()));
@@ -63,7 +73,7 @@ impl Events {
                 tracing::debug!("a client has left its stream");
                 return;
             }
-            self.session.outbox.took(self.pipe.taken(), &self.session.app.hub.inner.metrics);
+            self.note_taken();
             self.beat |= self.session.on_deadline(self.session.outbox.written()) == Due::Heartbeat;
             if self.session.outbox.is_empty() {
                 self.fill();
@@ -84,7 +94,7 @@ impl Events {
                 sleep.as_mut().reset(deadline);
             }
             tokio::select! {
-                () = self.session.waker.notified() => {}
+                () = self.waker.notified() => {}
                 () = &mut sleep => {}
             }
         }
@@ -98,7 +108,13 @@ impl Events {
         if std::mem::take(&mut self.beat) {
             self.session.outbox.push(sse::HEARTBEAT);
         }
-        self.session.take_turn();
+        self.session.take_turn(Instant::now());
+    }
+
+    /// Looks how much the connection has written.
+    fn note_taken(&mut self) {
+        let app = self.session.app.clone();
+        self.session.outbox.took(self.pipe.taken(), &mut Tally::of(&app.hub.inner.metrics));
     }
 
     /// Gives the connection what it does not have yet. A close goes before what it has not begun to write.

@@ -1,27 +1,24 @@
 //! The frames that a connection is writing: one turn's, and where in them it is.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Buf as _, Bytes};
+use smallvec::SmallVec;
 
 use super::Transport;
+use super::tally::Tally;
 use crate::hub::core::{Entry, TURN_FRAMES};
-use crate::hub::metrics::HubMetrics;
 use crate::server::stream::Stream;
 
 /// Buffers handed to the kernel at once: a turn's frames and what else is said with them.
 const SLICES: usize = TURN_FRAMES + 8;
 
-/// Room that is kept between turns, in frames. An idle socket is not to hold a busy one's memory.
-const KEPT_CAPACITY: usize = 4;
-
 #[derive(Default)]
 pub(super) struct Outbox {
-    /// What remains; the first may be taken in part.
-    frames: VecDeque<Bytes>,
+    /// What remains; the first may be taken in part. Most turns have one, which needs no memory of its own.
+    frames: SmallVec<[Bytes; 1]>,
     /// How many of the first are begun: what follows can still be kept back.
     begun: usize,
     /// Bytes that were taken in all.
@@ -43,7 +40,7 @@ impl Outbox {
     }
 
     pub(super) fn push(&mut self, frame: Bytes) {
-        self.frames.push_back(frame);
+        self.frames.push(frame);
     }
 
     pub(super) fn push_entries(&mut self, entries: &[Arc<Entry>], transport: Transport) {
@@ -60,17 +57,15 @@ impl Outbox {
     }
 
     /// Writes once, all that fits one call.
-    pub(super) fn write_to(&mut self, stream: &mut Stream, metrics: &HubMetrics) -> io::Result<()> {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let used = self.frames.len().min(SLICES);
-        for (slice, frame) in slices.iter_mut().zip(&self.frames) {
-            *slice = IoSlice::new(frame);
-        }
-        let length = stream.try_write_vectored(slices.get(..used).unwrap_or_default())?;
+    pub(super) fn write_to(&mut self, stream: &mut Stream, tally: &mut Tally<'_>) -> io::Result<()> {
+        let length = match self.frames.as_slice() {
+            [frame] => stream.try_write(frame)?,
+            frames => write_many(frames, stream)?,
+        };
         if length == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        self.advance(length, metrics);
+        self.advance(length, tally);
         Ok(())
     }
 
@@ -88,45 +83,48 @@ impl Outbox {
     /// Drops the last `count` of those that were begun: they were not, after all.
     pub(super) fn withdraw(&mut self, count: usize) {
         let kept = self.begun.saturating_sub(count);
-        self.frames.drain(kept..self.begun);
+        drop(self.frames.drain(kept..self.begun));
         self.begun = kept;
     }
 
     /// Notes how much was taken in all, where somebody else writes.
-    pub(super) fn took(&mut self, taken: u64, metrics: &HubMetrics) {
+    pub(super) fn took(&mut self, taken: u64, tally: &mut Tally<'_>) {
         if let Ok(length) = usize::try_from(taken - self.written)
             && length > 0
         {
-            self.advance(length, metrics);
+            self.advance(length, tally);
         }
     }
 
     /// Drops what was taken.
-    fn advance(&mut self, mut length: usize, metrics: &HubMetrics) {
+    fn advance(&mut self, mut length: usize, tally: &mut Tally<'_>) {
         self.written += length as u64;
-        metrics.writes.increment(1);
-        metrics.written_bytes.increment(length as u64);
-        while let Some(first) = self.frames.front_mut() {
+        tally.wrote(length);
+        let mut whole = 0;
+        while let Some(first) = self.frames.get_mut(whole) {
             if length < first.len() {
                 first.advance(length);
-                self.begun = self.begun.max(usize::from(length > 0));
+                self.begun = self.begun.saturating_sub(whole).max(usize::from(length > 0));
+                drop(self.frames.drain(..whole));
                 return;
             }
             length -= first.len();
-            self.begun = self.begun.saturating_sub(1);
-            self.frames.pop_front();
+            whole += 1;
         }
-        self.emptied(metrics);
+        self.begun = 0;
+        // An idle socket is not to hold a busy one's memory.
+        self.frames = SmallVec::new();
+        let (from_memory, from_log) =
+            (std::mem::take(&mut self.from_memory), std::mem::take(&mut self.from_log));
+        tally.delivered(from_memory, from_log, self.learned_at.take());
     }
+}
 
-    fn emptied(&mut self, metrics: &HubMetrics) {
-        metrics.deliveries_from_memory.increment(std::mem::take(&mut self.from_memory));
-        metrics.deliveries_from_log.increment(std::mem::take(&mut self.from_log));
-        if let Some(learned_at) = self.learned_at.take() {
-            metrics.delivery_seconds.record(learned_at.elapsed().as_secs_f64());
-        }
-        if self.frames.capacity() > KEPT_CAPACITY {
-            self.frames = VecDeque::new();
-        }
+fn write_many(frames: &[Bytes], stream: &mut Stream) -> io::Result<usize> {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let used = frames.len().min(SLICES);
+    for (slice, frame) in slices.iter_mut().zip(frames) {
+        *slice = IoSlice::new(frame);
     }
+    stream.try_write_vectored(slices.get(..used).unwrap_or_default())
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 
 use super::outbox::Outbox;
 use super::{CLOSE_TIMEOUT, Transport};
@@ -24,7 +23,6 @@ pub(in crate::hub) struct Peer {
     pub(in crate::hub) id: ConnectionId,
     pub(in crate::hub) claims: Claims,
     pub(in crate::hub) joined: Joined,
-    pub(in crate::hub) waker: Arc<Notify>,
 }
 
 impl Peer {
@@ -66,12 +64,8 @@ pub(in crate::hub) struct Session {
     pub(super) app: App,
     pub(super) room: Arc<Room>,
     pub(super) key: ConnectionKey,
-    /// Notified when there is something to take.
-    pub(super) waker: Arc<Notify>,
     pub(super) outbox: Outbox,
     transport: Transport,
-    welcome: Option<Bytes>,
-    gap: Option<Bytes>,
     /// Whether the peer is to be told its position.
     tell: bool,
     expires_at: Timestamp,
@@ -83,9 +77,16 @@ pub(in crate::hub) struct Session {
 }
 
 impl Session {
-    /// A peer that has joined. It leaves its room when it is dropped.
-    pub(in crate::hub) fn new(app: App, transport: Transport, room: Arc<Room>, peer: Peer) -> Self {
-        let Peer { id, claims, joined, waker } = peer;
+    /// A peer that has joined, with what comes before anything else in its outbox, a `preface`
+    /// of its transport first. It leaves its room when it is dropped.
+    pub(in crate::hub) fn new(
+        app: App,
+        transport: Transport,
+        room: Arc<Room>,
+        peer: Peer,
+        preface: Option<Bytes>,
+    ) -> Self {
+        let Peer { id, claims, joined } = peer;
         let heartbeat = transport.heartbeat(&app.config.server.timeouts);
         let welcome = ServerFrame::Welcome {
             connection_id: id,
@@ -101,14 +102,14 @@ impl Session {
         };
         let now = Instant::now();
         app.hub.inner.metrics.opened(transport);
+        let gap = joined.gap.and_then(|gap| transport.frame(&ServerFrame::from(gap)));
+        let mut outbox = Outbox::default();
+        [preface, transport.frame(&welcome), gap].into_iter().flatten().for_each(|frame| outbox.push(frame));
         Self {
-            welcome: transport.frame(&welcome),
-            gap: joined.gap.and_then(|gap| transport.frame(&ServerFrame::from(gap))),
             tell: false,
             room,
             key: joined.key,
-            waker,
-            outbox: Outbox::default(),
+            outbox,
             transport,
             expires_at: claims.expires_at(),
             expires: now + claims.expires_at().since(app.clock.now()),
@@ -151,6 +152,11 @@ impl Session {
         let slow = self.app.hub.inner.slow_socket;
         let stalled = self.stall.filter(|_| !slow.is_zero()).map(|stall| stall.since + slow);
         self.heartbeat_at.min(self.expires).min(closes).min(stalled.unwrap_or(self.heartbeat_at))
+    }
+
+    /// Whether something is due.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        now >= self.deadline()
     }
 
     /// Does what is due. `sent` counts the bytes that the peer's side took so far.
@@ -219,30 +225,27 @@ impl Session {
         self.transport.frame(frame)
     }
 
-    /// Puts what comes before anything else into the outbox.
-    pub(super) fn greet(&mut self) {
-        let said = [self.welcome.take(), self.gap.take()];
-        said.into_iter().flatten().for_each(|frame| self.outbox.push(frame));
-    }
-
-    /// Puts what is next into the outbox, which holds no activities.
-    pub(super) fn take_turn(&mut self) {
+    /// Puts what is next into the outbox, which holds no activities. Whether more may follow at once: otherwise
+    /// the room wakes it.
+    pub(super) fn take_turn(&mut self, now: Instant) -> bool {
         if std::mem::take(&mut self.tell) {
             let seq = self.room.core.lock().position(self.key);
             self.say(&ServerFrame::Pong { seq });
         }
-        match self.room.take(self.key) {
-            Turn::Send { entries, told } => {
+        match self.room.take(self.key, now) {
+            Turn::Send { entries, told, more } => {
                 self.outbox.push_entries(&entries, self.transport);
                 if let Some(seq) = told {
                     self.say(&ServerFrame::Pong { seq });
                 }
+                return more;
             }
             Turn::Gap(gap) => self.say(&ServerFrame::from(gap)),
             Turn::Presence(chunk) => self.outbox.push(self.transport.presence(&chunk)),
-            Turn::Wait => {}
+            Turn::Wait => return false,
             Turn::Called(call) => self.on_call(call),
         }
+        true
     }
 
     /// Does what it is called for, where the outbox is not empty: a peer that does not read is still closed

@@ -1,19 +1,22 @@
-//! A WebSocket: it alone touches its stream. It is woken, takes its turn, and writes what it took in one
-//! call.
+//! A WebSocket: it alone touches its stream. It takes its turns, and writes what it took in one call.
 
 mod refusal;
 mod renewal;
 
 use std::io;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
+use tokio::time::Sleep;
+use tracing::Span;
 
 pub(in crate::hub) use self::refusal::refuse;
 use super::Transport;
 use super::session::{Due, Peer, Session};
+use super::tally::Tally;
 use crate::app::App;
 use crate::hub::protocol::{ClientFrame, CloseCode, ErrorCode, ServerFrame};
 use crate::hub::room::Room;
@@ -28,6 +31,21 @@ const MAX_BAD_FRAMES: u8 = 3;
 
 /// Bytes read at once: most frames of clients are far smaller.
 const READ_BYTES: usize = 4096;
+
+/// Steps in a row before others have their turns. Who comes back takes what it missed in a few of them at best: a peer
+/// that is sent little at a time costs more to send to and to read.
+pub(super) const MAX_STEPS: usize = 32;
+
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It is to take another.
+    More,
+    /// There is nothing to do before something happens.
+    Idle,
+    /// The socket has ended.
+    Over,
+}
 
 /// What waits to be said because of what the client said, one of each.
 #[derive(Default)]
@@ -44,92 +62,159 @@ pub(in crate::hub) struct WebSocket {
     stream: Stream,
     user: UserId,
     reader: Reader,
-    slots: Slots,
+    /// Most have nothing there for all of their lives.
+    slots: Option<Box<Slots>>,
     heard_at: Instant,
     bad_frames: u8,
     /// How fast it sends.
     pace: Pace,
     /// The peer has closed, or is gone.
     peer_done: bool,
+    /// Nothing more is done.
+    is_over: bool,
+    /// The task waits for room to write.
+    awaits_room: bool,
+    /// The task wakes by itself then.
+    sleeps_until: Instant,
+    /// Wakes the task, once it waits.
+    driver: Option<Waker>,
+    span: Span,
 }
 
 impl WebSocket {
-    pub(in crate::hub) fn new(app: App, stream: Stream, room: Arc<Room>, peer: Peer) -> Self {
+    pub(in crate::hub) fn new(app: App, stream: Stream, room: Arc<Room>, peer: Peer, span: Span) -> Self {
         let user = peer.claims.sub;
+        let mut session = Session::new(app, Transport::WebSocket, room, peer, None);
+        session.close_if_stopping();
+        let now = Instant::now();
         Self {
-            session: Session::new(app, Transport::WebSocket, room, peer),
+            session,
             stream,
             user,
             reader: Reader::default(),
-            slots: Slots::default(),
-            heard_at: Instant::now(),
+            slots: None,
+            heard_at: now,
             bad_frames: 0,
             pace: Pace::default(),
             peer_done: false,
+            is_over: false,
+            awaits_room: false,
+            sleeps_until: now,
+            driver: None,
+            span,
         }
     }
 
-    /// Serves the socket until it is closed.
-    #[expect(clippy::manual_async_fn, reason = "an async fn would hold the socket twice in its memory")]
-    pub(in crate::hub) fn run(mut self) -> impl Future<Output = ()> + Send {
-        async move { self.serve().await }
+    /// Takes a turn, where all that was said before is sent, and writes what it brings.
+    pub(super) fn step(&mut self, now: Instant, tally: &mut Tally<'_>) -> Step {
+        if self.span.is_disabled() {
+            return self.step_in_span(now, tally);
+        }
+        let span = self.span.clone();
+        span.in_scope(|| self.step_in_span(now, tally))
     }
 
-    async fn serve(&mut self) {
-        self.session.close_if_stopping();
-        let mut sleep = pin!(tokio::time::sleep_until(self.session.deadline().into()));
-        loop {
+    fn step_in_span(&mut self, now: Instant, tally: &mut Tally<'_>) -> Step {
+        if self.is_over {
+            return Step::Over;
+        }
+        if self.session.is_due(now) {
             self.on_deadline();
-            if self.has_sent() {
-                self.fill();
-            }
-            if self.has_sent() {
-                self.session.flows();
-            } else {
-                match self.write() {
-                    Ok(()) if self.has_sent() => {
-                        tokio::task::coop::consume_budget().await;
-                        continue;
-                    }
-                    Ok(()) => self.session.heed_calls(),
-                    Err(error) => {
-                        tracing::debug!(%error, "a peer was gone");
-                        return;
-                    }
+        }
+        let had_sent = self.has_sent();
+        let mut more = had_sent && self.fill(now);
+        if self.has_sent() {
+            self.session.flows();
+        } else {
+            match self.write(tally) {
+                Ok(()) if self.has_sent() => {
+                    self.session.flows();
+                    more |= !had_sent;
+                }
+                Ok(()) => {
+                    self.session.heed_calls();
+                    more = false;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a peer was gone");
+                    self.is_over = true;
+                    return Step::Over;
                 }
             }
-            if self.session.is_over(self.peer_done, self.has_sent()) {
-                self.stream.say_end();
-                return;
+        }
+        if self.session.is_over(self.peer_done, self.has_sent()) {
+            self.stream.say_end();
+            self.is_over = true;
+            return Step::Over;
+        }
+        if more { Step::More } else { Step::Idle }
+    }
+
+    /// Goes on until there is nothing to do, and has the task woken when there is.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut sleep: Pin<&mut Sleep>,
+        tally: &mut Tally<'_>,
+    ) -> Poll<()> {
+        for _ in 0..MAX_STEPS {
+            match self.step(Instant::now(), tally) {
+                Step::Over => return Poll::Ready(()),
+                Step::More => continue,
+                Step::Idle => {}
             }
-            if self.stream.has_input() && !self.peer_done {
-                if self.read().is_err() {
-                    return;
+            match self.poll_input(cx) {
+                Poll::Ready(Ok(())) => continue,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending => {}
+            }
+            self.awaits_room = !self.has_sent();
+            if self.awaits_room {
+                match self.stream.tcp().poll_write_ready(cx) {
+                    Poll::Ready(Ok(())) => continue,
+                    Poll::Ready(Err(_)) => return Poll::Ready(()),
+                    Poll::Pending => {}
                 }
-                tokio::task::coop::consume_budget().await;
-                continue;
             }
-            let deadline = tokio::time::Instant::from(self.session.deadline());
-            if sleep.deadline() != deadline {
-                sleep.as_mut().reset(deadline);
+            self.sleeps_until = self.session.deadline();
+            if sleep.deadline() != self.sleeps_until.into() {
+                sleep.as_mut().reset(self.sleeps_until.into());
             }
-            tokio::select! {
-                biased;
-                ready = self.stream.tcp().readable(), if !self.peer_done => {
-                    if ready.and_then(|()| self.read()).is_err() {
-                        return;
-                    }
-                    // Reading what is there costs no budget: a flood would never let others run.
-                    tokio::task::coop::consume_budget().await;
+            if sleep.as_mut().poll(cx).is_pending() {
+                if !self.driver.as_ref().is_some_and(|driver| driver.will_wake(cx.waker())) {
+                    self.driver = Some(cx.waker().clone());
                 }
-                () = self.session.waker.notified() => {}
-                ready = self.stream.tcp().writable(), if !self.has_sent() => {
-                    if ready.is_err() {
-                        return;
-                    }
-                }
-                () = &mut sleep => {}
+                return Poll::Pending;
             }
+        }
+        // Others have their turns, too: a flood would never let them run.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Drops the socket; what wakes the task that waits for it.
+    pub(super) fn into_driver(self) -> Option<Waker> {
+        self.driver
+    }
+
+    /// Reads what has come, if anything.
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.peer_done {
+            return Poll::Pending;
+        }
+        if !self.stream.has_input() {
+            ready!(self.stream.tcp().poll_read_ready(cx))?;
+        }
+        Poll::Ready(self.read())
+    }
+
+    /// Has the task look, where a turn left something that it does not wait for.
+    pub(super) fn wake_driver_if_needed(&self) {
+        let is_blocked = !self.has_sent() && !self.awaits_room;
+        if (self.is_over || is_blocked || self.session.deadline() < self.sleeps_until)
+            && let Some(driver) = &self.driver
+        {
+            driver.wake_by_ref();
         }
     }
 
@@ -154,35 +239,43 @@ impl WebSocket {
             self.peer_done = true;
             return;
         }
-        self.slots.ping = true;
+        self.slots().ping = true;
     }
 
-    /// Puts what is next into the outbox, which is empty.
-    fn fill(&mut self) {
+    fn slots(&mut self) -> &mut Slots {
+        self.slots.get_or_insert_default()
+    }
+
+    /// Puts what is next into the outbox, which is empty. Whether more may follow at once.
+    fn fill(&mut self, now: Instant) -> bool {
         if self.session.is_closing() {
-            return;
+            return false;
         }
-        self.session.greet();
+        if let Some(slots) = self.slots.take() {
+            self.say_slots(*slots);
+        }
+        self.session.take_turn(now)
+    }
+
+    fn say_slots(&mut self, slots: Slots) {
         let outbox = &mut self.session.outbox;
-        let said = [self.slots.auth_ok.take(), self.slots.error.take()];
+        let said = [slots.auth_ok, slots.error];
         said.into_iter().flatten().for_each(|frame| outbox.push(frame));
-        if let Some(payload) = self.slots.pong.take() {
+        if let Some(payload) = slots.pong {
             outbox.push(frame::pong(&payload));
         }
-        if std::mem::take(&mut self.slots.ping) {
+        if slots.ping {
             outbox.push(frame::ping());
         }
-        self.session.take_turn();
     }
 
     /// Writes as much of the outbox as the peer takes now.
-    fn write(&mut self) -> io::Result<()> {
-        let metrics = &self.session.app.hub.inner.metrics;
+    fn write(&mut self, tally: &mut Tally<'_>) -> io::Result<()> {
         let written = loop {
             if self.session.outbox.is_empty() {
                 break self.stream.try_flush();
             }
-            if let Err(error) = self.session.outbox.write_to(&mut self.stream, metrics) {
+            if let Err(error) = self.session.outbox.write_to(&mut self.stream, tally) {
                 break Err(error);
             }
         };
@@ -247,7 +340,7 @@ impl WebSocket {
             }
             _ if self.session.is_closing() => Ok(()),
             Message::Ping(payload) => {
-                self.slots.pong = Some(payload);
+                self.slots().pong = Some(payload);
                 Ok(())
             }
             Message::Pong => Ok(()),
@@ -273,7 +366,7 @@ impl WebSocket {
         if self.bad_frames >= MAX_BAD_FRAMES {
             return Err(CloseCode::BadRequest);
         }
-        self.slots.error = self.session.encode(&ServerFrame::error(ErrorCode::BadFrame, detail));
+        self.slots().error = self.session.encode(&ServerFrame::error(ErrorCode::BadFrame, detail));
         Ok(())
     }
 }

@@ -52,7 +52,7 @@ pub struct AccessSnapshot {
 
 /// A user's roles over the log.
 #[derive(Debug, Clone)]
-struct Roles {
+pub(super) struct Roles {
     first: Role,
     changes: Vec<(Seq, Role)>,
 }
@@ -65,6 +65,15 @@ impl Roles {
     fn at(&self, seq: Seq) -> Role {
         let until = self.changes.partition_point(|(changed, _)| *changed <= seq);
         until.checked_sub(1).and_then(|index| self.changes.get(index)).map_or(self.first, |(_, role)| *role)
+    }
+
+    /// The role under which the entry at `seq` is seen: what it was there, unless it is less by now. A demotion applies
+    /// as soon as it is known, a promotion from its place in the log on.
+    pub(super) fn seen_at(&self, seq: Seq) -> Role {
+        match (self.at(seq), self.now()) {
+            (Role::Admin, Role::Admin) => Role::Admin,
+            (Role::Member, Role::Admin | Role::Member) | (Role::Admin, Role::Member) => Role::Member,
+        }
     }
 }
 
@@ -151,14 +160,14 @@ impl AccessView {
         self.users.get(&user).map(|user| user.name.as_str())
     }
 
-    /// The role under which `user` sees the entry at `seq`: what it was there, unless it is less by now.
-    /// A demotion applies as soon as it is known, a promotion from its place in the log on.
+    /// A user's roles, if they are in the organisation.
+    pub(super) fn roles_of(&self, user: UserId) -> Option<&Roles> {
+        self.users.get(&user).map(|user| &user.roles)
+    }
+
+    /// The role under which `user` sees the entry at `seq`.
     pub(super) fn role_at(&self, user: UserId, seq: Seq) -> Option<Role> {
-        let roles = &self.users.get(&user)?.roles;
-        Some(match (roles.at(seq), roles.now()) {
-            (Role::Admin, Role::Admin) => Role::Admin,
-            (Role::Member, Role::Admin | Role::Member) | (Role::Admin, Role::Member) => Role::Member,
-        })
+        Some(self.roles_of(user)?.seen_at(seq))
     }
 
     /// Forgets sessions that ended before `moment`: no token of theirs is alive.

@@ -33,17 +33,26 @@ impl<W: Wake> Core<W> {
         }
         let access = &open.access;
         let audience = &entry.log.audience;
+        let mut caught_up = 0;
         let mut touch = |connection: &mut Connection<W>| {
+            if connection.position != Position::CaughtUp {
+                return;
+            }
             let role = access.role_at(connection.user, seq);
-            if connection.position == Position::CaughtUp
-                && role.is_some_and(|role| audience.includes(connection.user, role))
-            {
+            if role.is_some_and(|role| audience.includes(connection.user, role)) {
                 connection.position = Position::Behind(before);
                 connection.waker.wake();
+            } else {
+                caught_up += 1;
             }
         };
         match audience {
-            Audience::Everyone => self.connections.for_each(touch),
+            // Under load many entries come before the first of ten thousand has taken its turn.
+            Audience::Everyone if open.all_behind => {}
+            Audience::Everyone => {
+                self.connections.for_each(touch);
+                open.all_behind = caught_up == 0;
+            }
             Audience::Admins => {
                 for admin in self.connections.admins() {
                     self.connections.for_user(admin, &mut touch);

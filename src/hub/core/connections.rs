@@ -92,6 +92,10 @@ impl<W: Wake> Connections<W> {
     pub(super) fn insert(&mut self, connection: Connection<W>, role: Role) -> ConnectionKey {
         let user = connection.user;
         self.watching += usize::from(connection.watch.is_some());
+        if self.all.len() == self.all.capacity() {
+            // Twice as much, which it would take by itself, is unused memory for half of them.
+            self.all.reserve_exact((self.all.len() / 4).max(4));
+        }
         let key = ConnectionKey(self.all.insert(connection));
         self.by_user.entry(user).or_default().push(key);
         self.set_role(user, role);

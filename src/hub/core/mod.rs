@@ -106,6 +106,8 @@ struct Open {
     next_tell: Seq,
     /// Somebody was held back because the view was stale.
     held_back: bool,
+    /// Nobody is caught up, for certain: what is for everyone then wakes nobody.
+    all_behind: bool,
 }
 
 impl<W: Wake> Core<W> {
@@ -147,6 +149,7 @@ impl<W: Wake> Core<W> {
             wanted: BTreeMap::new(),
             next_tell: head.last_seq.plus(TELL_AFTER),
             held_back: false,
+            all_behind: false,
         });
         self.merge_hints(read_at);
     }
@@ -260,6 +263,7 @@ impl<W: Wake> Core<W> {
         };
         let position = if seq < head { Position::Behind(seq) } else { Position::CaughtUp };
         open.next_tell = open.next_tell.min(seq.plus(TELL_AFTER));
+        open.all_behind &= position != Position::CaughtUp;
         let connection = Connection {
             user: join.user,
             session: join.session,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use smallvec::SmallVec;
+
 use super::connections::Position;
 use super::follow::is_whole;
 use super::{
@@ -108,7 +110,8 @@ impl<W: Wake> Core<W> {
             return Turn::Wait;
         }
         let mut needs_block = false;
-        let (mut entries, mut bytes) = (Vec::new(), 0);
+        let (mut entries, mut bytes) = (SmallVec::new(), 0);
+        let roles = open.access.roles_of(connection.user);
         let looked_until = position.plus(i64::try_from(TURN_LOOKS).unwrap_or(i64::MAX)).min(open.cursor);
         while position < looked_until {
             let seq = position.next();
@@ -125,7 +128,7 @@ impl<W: Wake> Core<W> {
                 needs_block = true;
                 break;
             };
-            let role = open.access.role_at(connection.user, seq);
+            let role = roles.map(|roles| roles.seen_at(seq));
             if role.is_some_and(|role| entry.log.audience.includes(connection.user, role)) {
                 let length = entry.log.json.len();
                 if entries.len() == TURN_FRAMES || (bytes > 0 && bytes + length > TURN_BYTES) {
@@ -139,6 +142,7 @@ impl<W: Wake> Core<W> {
         }
         connection.position =
             if position < open.cursor { Position::Behind(position) } else { Position::CaughtUp };
+        open.all_behind &= connection.position != Position::CaughtUp;
         let due = position.since(connection.told) >= TELL_AFTER;
         let told = due.then_some(position);
         if let Some(told) = told {
@@ -151,6 +155,7 @@ impl<W: Wake> Core<W> {
             }
             return Turn::Wait;
         }
-        Turn::Send { entries, told }
+        let more = connection.position != Position::CaughtUp || connection.watch.is_some();
+        Turn::Send { entries, told, more }
     }
 }

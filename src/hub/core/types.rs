@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use smallvec::SmallVec;
+
 use super::presence::Chunk;
 use super::{AccessSnapshot, BlockNumber, ConnectionKey, Entry};
 use crate::activity::Head;
@@ -92,12 +94,14 @@ pub enum GapReason {
 /// What a connection has to do on its turn.
 #[derive(Debug)]
 pub enum Turn {
-    /// Send these. `told` is a position to tell the peer after them. More may follow: take again.
+    /// Send these. `told` is a position to tell the peer after them.
     Send {
         /// In order.
-        entries: Vec<Arc<Entry>>,
+        entries: SmallVec<[Arc<Entry>; 1]>,
         /// A position to tell.
         told: Option<Seq>,
+        /// Whether something may follow: take again. Otherwise the connection will be woken.
+        more: bool,
     },
     /// Tell the peer that entries are gone, then take again.
     Gap(ResumeGap),

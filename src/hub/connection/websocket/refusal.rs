@@ -1,6 +1,6 @@
 //! Closing a socket that may not take part.
 
-use std::io::{self, IoSlice};
+use std::io;
 
 use bytes::Buf as _;
 
@@ -22,11 +22,8 @@ pub(in crate::hub) async fn refuse(mut stream: Stream, code: CloseCode) {
 async fn say_close(stream: &mut Stream, code: CloseCode) -> io::Result<()> {
     let mut frame = frame::close(code);
     while !frame.is_empty() || stream.has_unsent() {
-        let written = if frame.is_empty() {
-            stream.try_flush().map(|()| 0)
-        } else {
-            stream.try_write_vectored(&[IoSlice::new(&frame)])
-        };
+        let written =
+            if frame.is_empty() { stream.try_flush().map(|()| 0) } else { stream.try_write(&frame) };
         match written {
             Ok(length) => frame.advance(length),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.tcp().writable().await?,

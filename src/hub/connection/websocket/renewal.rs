@@ -19,16 +19,18 @@ impl WebSocket {
         match renewed {
             Ok((expires_at, role)) => {
                 self.session.extend(expires_at);
-                self.slots.auth_ok =
-                    self.session.encode(&ServerFrame::AuthOk { token_expires_at: expires_at, role });
+                let frame = ServerFrame::AuthOk { token_expires_at: expires_at, role };
+                self.slots().auth_ok = self.session.encode(&frame);
             }
             Err(Denied::SessionEnded | Denied::UserUnknown) => {
                 let detail = "The token is not valid, not this user's, or its session has ended.";
-                self.slots.error = self.session.encode(&ServerFrame::error(ErrorCode::TokenInvalid, detail));
+                self.slots().error =
+                    self.session.encode(&ServerFrame::error(ErrorCode::TokenInvalid, detail));
             }
             Err(Denied::Stale | Denied::TooManySockets(_)) => {
                 let detail = "This node cannot tell now who may enter. Try again shortly.";
-                self.slots.error = self.session.encode(&ServerFrame::error(ErrorCode::AccessUnknown, detail));
+                self.slots().error =
+                    self.session.encode(&ServerFrame::error(ErrorCode::AccessUnknown, detail));
             }
         }
     }

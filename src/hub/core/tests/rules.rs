@@ -12,7 +12,7 @@ use crate::hub::protocol::CloseCode;
 use crate::types::{AccessEffect, ActivityId, Audience, EpochId, LogEntry, Role, Seq, SessionId, UserId};
 
 fn live(world: &World, index: usize) -> Arc<Entry> {
-    Entry::live(Arc::clone(&world.life().log[index]), world.now)
+    Entry::live(&world.life().log[index], world.now)
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_peer_is_told_its_position_after_many_entries_for_others() {
         world.core.offer([entry], world.now);
         if world.peers[0].flag.replace(false) {
             match world.core.take(world.peers[0].key, world.now) {
-                Turn::Send { entries, told: Some(seq) } if entries.is_empty() => told = Some(seq),
+                Turn::Send { entries, told: Some(seq), .. } if entries.is_empty() => told = Some(seq),
                 other => panic!("expected a position, got {other:?}"),
             }
         }
@@ -248,7 +248,7 @@ fn what_is_said_of_an_earlier_life_closes_nobody() {
     let last = &world.life().log[5];
     let entry = LogEntry { epoch: stale, ..(**last).clone() };
     for _ in 0..100 {
-        world.core.offer([Entry::live(Arc::new(entry.clone()), world.now)], world.now);
+        world.core.offer([Entry::live(&entry, world.now)], world.now);
         world.core.told_of_head(stale, head.last_seq.plus(7), ActivityId::new(), world.now);
     }
     // It looks once, and then not again for a while.
@@ -271,7 +271,7 @@ fn a_position_that_the_log_does_not_have_is_asked_for_once() {
     world.core.told_of_head(epoch, head.plus(1000), ActivityId::new(), world.now);
     let mut ahead = (*world.life().log[3]).clone();
     ahead.seq = head.plus(5);
-    world.core.offer([Entry::live(Arc::new(ahead), world.now)], world.now);
+    world.core.offer([Entry::live(&ahead, world.now)], world.now);
     assert!(world.work() && world.work());
     assert!(!world.work(), "it knows better now");
     world.check_rest();
@@ -283,7 +283,7 @@ fn another_entry_at_a_place_that_the_room_has_makes_it_look() {
     let mark = world.core.mark().unwrap();
     let mut other = (**world.life().log.last().unwrap()).clone();
     other.id = ActivityId::new();
-    world.core.offer([Entry::live(Arc::new(other), world.now)], world.now);
+    world.core.offer([Entry::live(&other, world.now)], world.now);
     assert_eq!(world.core.work(world.now), Some(Work::ReadOn(mark, mark.seq)));
     world.settle();
     world.check_rest();
@@ -357,7 +357,7 @@ fn what_came_early_is_bounded_by_its_bytes_and_still_comes() {
     let large: Vec<Arc<Entry>> = world.life().log[missing + 1..]
         .iter()
         .map(|entry| LogEntry { json: vec![b' '; 20_000].into(), ..LogEntry::clone(entry) })
-        .map(|entry| Entry::live(Arc::new(entry), world.now))
+        .map(|entry| Entry::live(&entry, world.now))
         .collect();
     world.core.offer(large, world.now);
     assert!(world.core.cached_bytes() < 400_000, "{}", world.core.cached_bytes());
@@ -392,14 +392,13 @@ fn what_follows_a_contradiction_does_not_hide_it() {
     let last = LogEntry { id: ActivityId::new(), ..LogEntry::clone(world.life().log.last().unwrap()) };
     let next = LogEntry { seq: last.seq.next(), id: ActivityId::new(), ..last.clone() };
     let head = Head { last_seq: next.seq, last_id: Some(next.id), ..world.head() };
-    let (last, next) = (Arc::new(last), Arc::new(next));
-    world.core.offer([Entry::live(Arc::clone(&last), world.now), Entry::live(next, world.now)], world.now);
+    world.core.offer([Entry::live(&last, world.now), Entry::live(&next, world.now)], world.now);
     let mark = world.core.mark().unwrap();
     assert_eq!(world.core.sweep(mark, &head, world.now, world.now, Told::Sweep), Ok(Sweep::Nothing));
     world.now += Duration::from_secs(1);
     let Some(Work::ReadOn(before, to)) = world.core.work(world.now) else { panic!("it looks") };
     assert_eq!((before.seq, to), (last.seq, last.seq), "where it stood");
-    let entries = vec![Entry::read(LogEntry::clone(&last))];
+    let entries = vec![Entry::read(last.clone())];
     let read = LogRead { entries, head, read_at: world.now };
     assert_eq!(world.core.read_on(before, to, read, world.now), Err(Diverged));
 }

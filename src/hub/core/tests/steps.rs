@@ -1,6 +1,5 @@
 //! What each step of a story does to the world.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::world::{Hint, World, role};
@@ -12,7 +11,7 @@ impl World {
     fn deliver(&mut self, hint: &Hint) {
         match hint {
             Hint::Entry(entry) => {
-                self.core.offer([Entry::live(Arc::clone(entry), self.now)], self.now);
+                self.core.offer([Entry::live(entry, self.now)], self.now);
             }
             Hint::Head(epoch, seq, id) => self.core.told_of_head(*epoch, *seq, *id, self.now),
         }

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 use loom::thread;
 
@@ -57,7 +58,7 @@ impl Ground {
     }
 
     /// A room at the start of the log.
-    fn room(self) -> Core<Arc<Permit>> {
+    fn room<W: Wake>(self) -> Core<W> {
         let plan = "FREE".to_owned().try_into().expect("it is a plan");
         let users = vec![(self.user, String::new(), Role::Member)];
         let (role_changes, ended_sessions) = (Vec::new(), Vec::new());
@@ -108,7 +109,16 @@ fn take_until(core: &Mutex<Core<Arc<Permit>>>, key: ConnectionKey, waker: &Permi
             (core.take(key, Instant::now()), core.position(key))
         };
         match turn {
-            Turn::Send { entries, .. } => sent.extend(entries.iter().map(|entry| entry.seq())),
+            Turn::Send { entries, more, .. } => {
+                sent.extend(entries.iter().map(|entry| entry.seq()));
+                // Where nothing follows at once, it does not look again before it is woken.
+                if !more && position >= last {
+                    return sent;
+                }
+                if !more {
+                    waker.wait();
+                }
+            }
             Turn::Wait if position >= last => return sent,
             Turn::Wait => waker.wait(),
             other => panic!("expected entries, got {other:?}"),
@@ -134,6 +144,50 @@ fn who_waits_is_woken_for_what_is_appended() {
     });
 }
 
+/// A socket that a walker comes to, which it does once however often it is woken before.
+struct Awaited {
+    is_awaited: AtomicBool,
+    walk: Arc<Permit>,
+}
+
+impl Wake for Arc<Awaited> {
+    fn wake(&self) {
+        if !self.is_awaited.swap(true, Ordering::AcqRel) {
+            self.walk.wake();
+        }
+    }
+}
+
+#[test]
+fn a_walker_comes_again_for_what_is_appended_while_it_is_there() {
+    loom::model(|| {
+        let ground = Ground::new();
+        let core = Arc::new(Mutex::new(ground.room()));
+        let socket = Arc::new(Awaited { is_awaited: AtomicBool::new(false), walk: Permit::new() });
+        let joined = lock(&core).join(&ground.join(None), Arc::clone(&socket), ground.now).expect("it may");
+        let appending = Arc::clone(&core);
+        let appends = thread::spawn(move || {
+            for seq in 1..=2 {
+                lock(&appending).offer([ground.entry(seq)], ground.now);
+            }
+        });
+        let mut sent = Vec::new();
+        while sent.len() < 2 {
+            socket.walk.wait();
+            socket.is_awaited.swap(false, Ordering::AcqRel);
+            let turn = lock(&core).take(joined.key, Instant::now());
+            if let Turn::Send { entries, more, .. } = turn {
+                sent.extend(entries.iter().map(|entry| entry.seq()));
+                if more {
+                    socket.wake();
+                }
+            }
+        }
+        assert_eq!(sent, [1, 2].map(|seq| Seq::ZERO.plus(seq)));
+        appends.join().expect("it appends");
+    });
+}
+
 #[test]
 fn who_joins_beside_an_append_has_it_or_gets_it() {
     loom::model(|| {
@@ -153,7 +207,8 @@ fn who_joins_beside_an_append_has_it_or_gets_it() {
 fn the_rooms_task_is_woken_for_what_is_to_be_read() {
     loom::model(|| {
         let ground = Ground::new();
-        let (core, work) = (Arc::new(Mutex::new(ground.room())), Permit::new());
+        let core = Arc::new(Mutex::new(ground.room::<Arc<Permit>>()));
+        let work = Permit::new();
         let (telling, waking) = (Arc::clone(&core), Arc::clone(&work));
         let tells = thread::spawn(move || {
             let has_work = {

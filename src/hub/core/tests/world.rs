@@ -156,7 +156,7 @@ impl World {
         });
         self.lives.last_mut().expect("there is one").log.push(Arc::clone(&entry));
         match node {
-            Node::This => self.core.offer([Entry::live(entry, self.now)], self.now),
+            Node::This => self.core.offer([Entry::live(&entry, self.now)], self.now),
             Node::Other if self.bus_up => self.hints.push(Hint::Entry(entry)),
             Node::Other => {}
         }
@@ -363,7 +363,7 @@ impl World {
                 assert_eq!(self.expected(user, from, position), [], "waits though something is for it");
                 position
             }
-            Turn::Send { entries, told } => {
+            Turn::Send { entries, told, .. } => {
                 assert!(entries.len() <= TURN_FRAMES);
                 let position = self.core.position(key);
                 let sent: Vec<_> = entries.iter().map(|entry| (entry.seq(), entry.log.id)).collect();
