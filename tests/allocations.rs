@@ -28,9 +28,8 @@ const MANY: usize = 350;
 /// them, such as a sweep.
 const ROUNDS: usize = 30;
 
-/// Allocations a delivery: the vector of its turn's entries, and the blocks of 64 in which the recorder of metrics keeps
-/// latencies.
-const MOST: f64 = 1.05;
+/// Allocations a delivery: none, but for what is shared by a stretch of them.
+const MOST: f64 = 0.05;
 
 /// What is published. The frames of the protocol are told from it by that.
 const MARK: &[u8] = b"what everybody is told";
@@ -110,7 +109,9 @@ async fn allocations(app: &App, org: OrgId, sockets: &mut [TcpStream]) -> usize 
         };
         let region = Region::new(ALLOCATOR);
         app.writer.append(origin, activity).await.unwrap();
-        sockets.iter_mut().for_each(|socket| read_until(socket, MARK));
+        for socket in &mut *sockets {
+            read_until(socket, MARK);
+        }
         let change = region.change();
         least = least.min(change.allocations + change.reallocations);
     }
@@ -118,7 +119,7 @@ async fn allocations(app: &App, org: OrgId, sockets: &mut [TcpStream]) -> usize 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_delivery_allocates_no_more_than_it_did() {
+async fn a_delivery_allocates_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Settings::parse_from(["roomcast"]).config;
     config.server.host = [127, 0, 0, 1].into();

@@ -81,7 +81,7 @@ impl Room {
     fn append(&mut self, audience: Audience) {
         self.last += 1;
         let log = entry(self.last, self.epoch, audience, BYTES);
-        self.core.offer([Entry::live(log, self.now)], self.now);
+        self.core.offer([Entry::live(&log, self.now)], self.now);
     }
 
     /// A connection's turn; how many frames it took.
