@@ -1,0 +1,85 @@
+import { CloseCode } from "./close-codes.js";
+import type { Transport } from "./link.js";
+import type { WebSocketConstructor } from "./websocket.js";
+
+/** What may carry the frames. */
+export type TransportOption = Transport | "auto";
+
+/** So many handshakes may fail in a row before WebSockets count as blocked. */
+const MAX_FAILURES = 2;
+
+/** How long until a WebSocket is tried again while a stream serves: at first, and at last. */
+const FIRST_UPGRADE_MS = 5 * 60_000;
+const LAST_UPGRADE_MS = 60 * 60_000;
+
+/** Chooses between a WebSocket and a stream, by what got through. */
+export class TransportChoice {
+    readonly #option: TransportOption;
+    readonly #socketType: WebSocketConstructor | undefined;
+    /** Sockets in a row that closed without a WELCOME or a word of the hub. */
+    #socketFailures = 0;
+    #streamsWork = true;
+    #upgradeMs = FIRST_UPGRADE_MS;
+    #timer: ReturnType<typeof setTimeout> | undefined;
+
+    constructor(option: TransportOption, socketType: WebSocketConstructor | undefined) {
+        if (option === "websocket" && socketType === undefined) {
+            throw new TypeError("There is no WebSocket here: pass one, such as that of the package ws");
+        }
+        this.#option = option;
+        this.#socketType = socketType;
+    }
+
+    get socketType(): WebSocketConstructor {
+        if (this.#socketType === undefined) {
+            throw new TypeError("There is no WebSocket here");
+        }
+        return this.#socketType;
+    }
+
+    next(): Transport {
+        if (this.#option !== "auto") {
+            return this.#option;
+        }
+        const blocked = this.#socketType === undefined || this.#socketFailures >= MAX_FAILURES;
+        return blocked && this.#streamsWork ? "sse" : "websocket";
+    }
+
+    succeeded(transport: Transport): void {
+        if (transport === "websocket") {
+            this.#socketFailures = 0;
+            this.#upgradeMs = FIRST_UPGRADE_MS;
+        }
+    }
+
+    failed(transport: Transport, code: number, noStreams: boolean): void {
+        // What has a code of the hub's own came from the hub, so that the way to it is free.
+        const isUnheard = code === CloseCode.LOST || code === CloseCode.NO_STATUS || code === 1002;
+        if (transport === "websocket") {
+            this.#socketFailures = isUnheard ? this.#socketFailures + 1 : 0;
+        } else if (isUnheard) {
+            // The hub is out of reach altogether: that says nothing about WebSockets.
+            this.#socketFailures = 0;
+            this.#streamsWork = !noStreams && this.#streamsWork;
+        }
+    }
+
+    /** Tries a WebSocket again after a while, where a stream serves because WebSockets were blocked. */
+    planUpgrade(upgrade: () => void): void {
+        this.stop();
+        if (this.#option === "auto" && this.#socketType !== undefined && this.#socketFailures > 0) {
+            this.#timer = setTimeout(
+                () => {
+                    this.#upgradeMs = Math.min(this.#upgradeMs * 2, LAST_UPGRADE_MS);
+                    upgrade();
+                    this.planUpgrade(upgrade);
+                },
+                this.#upgradeMs * (0.75 + Math.random() * 0.5),
+            );
+        }
+    }
+
+    stop(): void {
+        clearTimeout(this.#timer);
+    }
+}
