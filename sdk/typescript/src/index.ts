@@ -1,5 +1,5 @@
 export type { BackoffOptions } from "./live/backoff.js";
-export { type ClientOptions, ClosedError, createClient, RoomcastClient } from "./live/client.js";
+export { ClosedError, createClient, RoomcastClient } from "./live/client.js";
 export { CloseCode, type Reaction, reactionTo } from "./live/close-codes.js";
 export type {
     ClientError,
@@ -12,6 +12,7 @@ export type {
     StatusChange,
 } from "./live/events.js";
 export type { Transport } from "./live/link.js";
+export type { ClientOptions } from "./live/options.js";
 export type { Position } from "./live/position.js";
 export {
     type Activity,

@@ -1,9 +1,9 @@
-import type { KeyValueStorage } from "../storage.js";
-import { readClaims, type TokenSource } from "../token.js";
+import { readClaims } from "../token.js";
 import { baseOf } from "../url.js";
-import { type BackoffOptions, backoffMs } from "./backoff.js";
+import { backoffMs } from "./backoff.js";
 import { CloseCode, reactionTo } from "./close-codes.js";
 import { Connection } from "./connection.js";
+import { Deferred } from "./deferred.js";
 import {
     type ClientError,
     type ClientEvents,
@@ -16,49 +16,17 @@ import {
     type Status,
     type StatusChange,
 } from "./events.js";
-import { Inbox, type Item } from "./inbox.js";
+import { Ledger } from "./ledger.js";
 import type { LinkEvents, Transport } from "./link.js";
-import { type Position, PositionStore } from "./position.js";
-import { type Activity, type ControlFrame, isLogged, type ResumeGap, type Welcome } from "./protocol.js";
+import type { ClientOptions } from "./options.js";
+import type { Position } from "./position.js";
+import { type Activity, type ControlFrame, isLogged, type Welcome } from "./protocol.js";
 import { Roster } from "./roster.js";
 import { type Fetch, NO_STREAMS, openStream } from "./sse.js";
 import { Renewal, SignedOut, TokenKeeper } from "./tokens.js";
-import { TransportChoice, type TransportOption } from "./transport.js";
+import { TransportChoice } from "./transport.js";
 import { watchWaking } from "./wake.js";
 import { openWebSocket, type WebSocketConstructor } from "./websocket.js";
-
-/** How a client is made. */
-export interface ClientOptions {
-    /** The hub, as `https://hub.example.com`. In a page the page's own origin unless given. */
-    url?: string | URL;
-    /** An access token, or where tokens come from: a session's `token`, or a callback of yours. */
-    token: string | TokenSource;
-    /** Where to begin without a stored position: a `seq`, 0 for all that is kept. The present unless given. */
-    after?: number;
-    /** Keeps the position, so that the next start of the application goes on from there. */
-    storage?: KeyValueStorage;
-    /** Under which name (`roomcast:position`). One for each client that lives at the same time. */
-    storageKey?: string;
-    /** Asks for USER_ONLINE and USER_OFFLINE. */
-    presence?: boolean;
-    /** `auto` (the default): a WebSocket, and server-sent events where WebSockets do not get through. */
-    transport?: TransportOption;
-    /** Instead of the global one: Node before 22 has none; pass that of the package `ws`. */
-    WebSocket?: WebSocketConstructor;
-    /** Instead of the global one. */
-    fetch?: Fetch;
-    backoff?: BackoffOptions;
-    /**
-     * What follows when a handler throws or rejects. `continue` (the default): an `error` event tells, and the next
-     * activity comes. `stop`: the client closes before this activity, and `connect()` hands it over again.
-     */
-    onHandlerError?: "continue" | "stop";
-    /**
-     * How much may wait for the application, in bytes (4 MiB). Beyond that the client lets go of its link, and goes on
-     * where it stopped once the application has caught up.
-     */
-    maxBufferedBytes?: number;
-}
 
 /** Says why `connect()` came to nothing: another attempt would end the same. */
 export class ClosedError extends Error {
@@ -74,23 +42,11 @@ export class ClosedError extends Error {
 /** A link that stayed as long proves that the hub takes this client: the next loss is a first one again. */
 const STABLE_MS = 5_000;
 
+/** An attempt that takes longer is begun anew when the machine wakes up. */
+const STALE_ATTEMPT_MS = 2_000;
+
 /** So often a fresh token may be refused in a row before nobody counts as signed in. */
 const MAX_REFUSALS = 3;
-
-/** A promise and what settles it. */
-class Deferred {
-    resolve: () => void = () => undefined;
-    reject: (error: Error) => void = () => undefined;
-    readonly promise = new Promise<void>((resolve, reject) => {
-        this.resolve = resolve;
-        this.reject = reject;
-    });
-
-    constructor() {
-        // Who does not wait for it learns of a refusal from `status`.
-        this.promise.catch(() => undefined);
-    }
-}
 
 /** A connection with what belongs to it. */
 interface Held {
@@ -105,6 +61,7 @@ interface Attempt {
     held: Held | null;
     transport: Transport;
     after: number | undefined;
+    since: number;
     isOver: boolean;
 }
 
@@ -114,8 +71,7 @@ export class RoomcastClient {
     readonly #base: string;
     readonly #handlers = new Handlers();
     readonly #tokens: TokenKeeper;
-    readonly #store: PositionStore;
-    readonly #inbox: Inbox;
+    readonly #ledger: Ledger;
     readonly #transports: TransportChoice;
     readonly #roster: Roster;
 
@@ -133,24 +89,14 @@ export class RoomcastClient {
     /** Whether the present link is to be left for another. */
     #isLeaving = false;
     #isLoaded = false;
-    /** Whose position it is. */
-    #identity: { organisationId: string; userId: string } | null = null;
-    /** Everything up to here came in. */
-    #received: { seq: number; epoch: string } | null = null;
-    /** Everything up to here was taken by the application. */
-    #taken: { seq: number; epoch: string } | null = null;
 
     constructor(options: ClientOptions) {
         this.#options = options;
         this.#base = baseOf(options.url);
         this.#tokens = new TokenKeeper(options.token);
-        this.#store = new PositionStore(options.storage, options.storageKey ?? "roomcast:position", error =>
-            this.#report({ kind: "storage", error }),
-        );
-        this.#inbox = new Inbox(options.maxBufferedBytes ?? 4 * 1024 * 1024, {
-            take: item => this.#hand(item),
-            taken: (epoch, seq) => this.#took(epoch, seq),
-            failed: item => this.#stopAt(item),
+        this.#ledger = new Ledger(options, this.#handlers, {
+            report: error => this.#report(error),
+            stopped: seq => this.#stop({ code: CloseCode.NORMAL, text: `a handler failed at ${seq}` }),
             hasRoom: () => this.#resume(),
         });
         const socketType =
@@ -171,7 +117,7 @@ export class RoomcastClient {
 
     /** Up to where the application has taken everything; `null` before the first connection. */
     get position(): Position | null {
-        return this.#taken === null || this.#identity === null ? null : { ...this.#identity, ...this.#taken };
+        return this.#ledger.position;
     }
 
     /** What the hub said first on the present link. */
@@ -215,7 +161,7 @@ export class RoomcastClient {
      */
     async close(): Promise<void> {
         this.#stop({ code: CloseCode.NORMAL, text: "closed by the application" });
-        await this.#store.flush();
+        await this.#ledger.flush();
     }
 
     /**
@@ -228,7 +174,15 @@ export class RoomcastClient {
         }
         if (this.#current !== null) {
             this.#current.connection.check();
-        } else if (this.#attempt === null && this.#isLoaded) {
+            return;
+        }
+        const attempt = this.#attempt;
+        if (attempt !== null && attempt.held !== null && Date.now() - attempt.since > STALE_ATTEMPT_MS) {
+            // It may be on a network that is gone.
+            attempt.held.connection.close();
+            this.#attempt = null;
+        }
+        if (this.#attempt === null && this.#isLoaded) {
             this.#failures = 0;
             this.#open();
         }
@@ -252,25 +206,30 @@ export class RoomcastClient {
 
     async #start(): Promise<void> {
         if (!this.#isLoaded) {
-            const stored = await this.#store.load();
+            await this.#ledger.load();
             this.#isLoaded = true;
-            if (stored !== null && this.#taken === null) {
-                const { seq, epoch, ...identity } = stored;
-                this.#taken = { seq, epoch };
-                this.#identity = identity;
-            }
         }
         if (this.#opening !== null && this.#attempt === null && this.#current === null) {
-            this.#received = this.#taken;
+            this.#ledger.begin();
             this.#open();
         }
     }
 
     /** Opens a link; beside the present one, if there is one, which it then takes over from. */
-    #open(transport: Transport = this.#transports.next()): void {
+    #open(transport: Transport | null = this.#transports.next()): void {
         clearTimeout(this.#retryTimer);
         clearTimeout(this.#changeoverTimer);
-        const attempt: Attempt = { held: null, transport, after: undefined, isOver: false };
+        if (transport === null) {
+            this.#stop({ code: CloseCode.LOST, text: "there is neither WebSocket nor a fetch that streams" });
+            return;
+        }
+        const attempt: Attempt = {
+            held: null,
+            transport,
+            after: undefined,
+            since: Date.now(),
+            isOver: false,
+        };
         this.#attempt = attempt;
         if (this.#status === "reconnecting") {
             this.#setStatus("reconnecting");
@@ -297,7 +256,7 @@ export class RoomcastClient {
         if (userId !== undefined && organisationId !== undefined) {
             this.#recognise(userId, organisationId);
         }
-        const received = this.#received;
+        const { received } = this.#ledger;
         attempt.after = received?.seq ?? this.#options.after;
         const target = {
             base: this.#base,
@@ -328,7 +287,7 @@ export class RoomcastClient {
             return;
         }
         if (
-            this.#recognise(welcome.userId, welcome.organisationId) &&
+            this.#ledger.recognise(welcome.userId, welcome.organisationId) &&
             attempt.after !== this.#options.after
         ) {
             // The position was another member's: this link starts in the wrong place.
@@ -345,21 +304,12 @@ export class RoomcastClient {
         this.#refusals = 0;
         this.#transports.succeeded(connection.transport);
         this.#planUpgrade();
-        this.#startAt(welcome, attempt.after);
+        this.#ledger.welcomed(welcome, attempt.after !== undefined);
         held.renewal = this.#renewal(held, welcome);
         this.#roster.begin();
         this.#emit("WELCOME", welcome);
         this.#setStatus("connected");
         this.#opening?.resolve();
-    }
-
-    /** Where the log goes on from. What was not resumed is said by a RESUME_GAP, which comes next. */
-    #startAt(welcome: Welcome, after: number | undefined): void {
-        const { seq, epoch } = welcome;
-        if (this.#received === null || after === undefined) {
-            this.#received = { seq, epoch };
-            this.#inbox.push({ kind: "position", seq, epoch, bytes: 0 });
-        }
     }
 
     #renewal(held: Held, welcome: Welcome): Renewal {
@@ -443,6 +393,15 @@ export class RoomcastClient {
         this.#setStatus("reconnecting", { code, text }, retryInMs);
     }
 
+    /** Whether the member is another than before, who may see others. */
+    #recognise(userId: string, organisationId: string): boolean {
+        const isAnother = this.#ledger.recognise(userId, organisationId);
+        if (isAnother) {
+            this.#roster.forget();
+        }
+        return isAnother;
+    }
+
     #onTokenError(error: unknown): void {
         if (error instanceof SignedOut) {
             this.#stop({ code: CloseCode.UNAUTHENTICATED, text: error.message });
@@ -465,8 +424,7 @@ export class RoomcastClient {
         this.#opening = null;
         this.#unwatch?.();
         this.#dropLinks();
-        this.#inbox.clear();
-        this.#received = this.#taken;
+        this.#ledger.clear();
         this.#failures = 0;
         this.#refusals = 0;
         this.#setStatus("closed", reason);
@@ -491,19 +449,23 @@ export class RoomcastClient {
 
     #onFrame(from: Connection, frame: Activity | ControlFrame, bytes: number): void {
         const held = this.#current;
-        if (held === null || held.connection !== from) {
+        if (held === null) {
             return;
         }
         if (isLogged(frame)) {
-            this.#receive(frame, bytes);
+            this.#ledger.activity(frame, from.welcome?.headSeq ?? 0, bytes);
+            if (this.#ledger.isFull) {
+                this.#dropLinks();
+                this.#setStatus("paused");
+            }
             return;
         }
         switch (frame.type) {
             case "PONG":
-                this.#advance(frame.payload.seq);
+                this.#ledger.pong(frame.payload.seq);
                 break;
             case "RESUME_GAP":
-                this.#onGap(frame.payload);
+                this.#ledger.gap(frame.payload, from.welcome?.epoch ?? "");
                 break;
             case "AUTH_OK":
                 held.renewal?.plan(held.token, frame.payload.tokenExpiresAt);
@@ -527,47 +489,6 @@ export class RoomcastClient {
         }
     }
 
-    #receive(activity: Activity, bytes: number): void {
-        const received = this.#received;
-        const welcome = this.welcome;
-        if (received === null || welcome === null || activity.seq <= received.seq) {
-            return;
-        }
-        const { epoch } = received;
-        const { seq } = activity;
-        this.#received = { seq, epoch };
-        this.#inbox.push({ kind: "activity", activity, replayed: seq <= welcome.headSeq, seq, epoch, bytes });
-        if (this.#inbox.isFull) {
-            this.#dropLinks();
-            this.#setStatus("paused");
-        }
-    }
-
-    #advance(seq: number): void {
-        const received = this.#received;
-        if (received !== null && seq > received.seq) {
-            this.#received = { ...received, seq };
-            this.#inbox.push({ kind: "position", seq, epoch: received.epoch, bytes: 0 });
-        }
-    }
-
-    #onGap(gap: ResumeGap): void {
-        const epoch = this.welcome?.epoch ?? "";
-        const seq = gap.nextSeq - 1;
-        const received = this.#received;
-        // Another log may be shorter. What is no longer kept may have come over the link before.
-        if (
-            gap.reason === "expired" &&
-            received !== null &&
-            received.epoch === epoch &&
-            received.seq >= seq
-        ) {
-            return;
-        }
-        this.#received = { seq, epoch };
-        this.#inbox.push({ kind: "gap", gap, seq, epoch, bytes: 0 });
-    }
-
     #onGoAway(closesInMs: number): void {
         this.#emit("GOAWAY", { closesInMs });
         // Not at once: there is time, and others are told too.
@@ -585,68 +506,6 @@ export class RoomcastClient {
             this.#setStatus("reconnecting");
             this.#open();
         }
-    }
-
-    /** Whether the member is another than the position's, which then is forgotten. */
-    #recognise(userId: string, organisationId: string): boolean {
-        const known = this.#identity;
-        if (known?.userId === userId && known.organisationId === organisationId) {
-            return false;
-        }
-        this.#identity = { userId, organisationId };
-        if (known === null) {
-            return false;
-        }
-        this.#inbox.clear();
-        this.#received = null;
-        this.#taken = null;
-        return true;
-    }
-
-    // --- The hand-over --------------------------------------------------------------------------------------
-
-    #hand(item: Item): Promise<void> | undefined {
-        if (item.kind === "position") {
-            return undefined;
-        }
-        const errors: unknown[] = [];
-        const activity = item.kind === "activity" ? item.activity : null;
-        const onError = (error: unknown): void => {
-            errors.push(error);
-            this.#report({ kind: "handler", error, activity });
-        };
-        const judge = (): void => {
-            if (errors.length > 0 && this.#options.onHandlerError === "stop") {
-                throw errors[0];
-            }
-        };
-        const replayed = item.kind === "activity" && item.replayed;
-        const handlers =
-            item.kind === "gap"
-                ? this.#handlers.of("RESUME_GAP")
-                : [...this.#handlers.of(item.activity.type), ...this.#handlers.of("activity")];
-        const event = item.kind === "gap" ? item.gap : item.activity;
-        const done = callInTurn(handlers, event, { replayed }, onError);
-        if (done !== undefined) {
-            return done.then(judge);
-        }
-        judge();
-        return undefined;
-    }
-
-    #took(epoch: string, seq: number): void {
-        this.#taken = { epoch, seq };
-        const position = this.position;
-        if (position !== null) {
-            this.#store.save(position);
-        }
-    }
-
-    #stopAt(item: Item): boolean {
-        this.#inbox.clear();
-        this.#received = this.#taken;
-        this.#stop({ code: CloseCode.NORMAL, text: `a handler failed at ${item.seq}` });
-        return false;
     }
 
     // --- What is told ---------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ export interface InboxEvents {
     take(item: Item): void | Promise<void>;
     /** The application took everything up to here. */
     taken(epoch: string, seq: number): void;
-    /** Taking failed. Whether to go on with the next, as if it had not. */
-    failed(item: Item, error: unknown): boolean;
+    /** The application did not take it. */
+    failed(item: Item): void;
     /** There is room again. */
     hasRoom(): void;
 }
@@ -30,6 +30,8 @@ export class Inbox {
     #bytes = 0;
     #running = false;
     #wasFull = false;
+    /** What the application is at. */
+    #current: Item | null = null;
 
     constructor(maxBytes: number, events: InboxEvents) {
         this.#maxBytes = maxBytes;
@@ -38,6 +40,11 @@ export class Inbox {
 
     get isFull(): boolean {
         return this.#bytes > this.#maxBytes;
+    }
+
+    /** What the application is at. */
+    get current(): Item | null {
+        return this.#current;
     }
 
     get length(): number {
@@ -64,6 +71,12 @@ export class Inbox {
         }
     }
 
+    /** Forgets what waits, and that what the application is at now will have been taken. */
+    forget(): void {
+        this.clear();
+        this.#current = null;
+    }
+
     /** Forgets what waits. What the application is at goes on to its end. */
     clear(): void {
         this.#items = [];
@@ -76,30 +89,35 @@ export class Inbox {
     #run(): void {
         for (let item = this.#shift(); item !== undefined; item = this.#shift()) {
             const current = item;
+            this.#current = item;
             try {
                 const done = this.#events.take(current);
                 if (done !== undefined) {
                     done.then(
                         () => this.#finish(current),
-                        (error: unknown) => this.#fail(current, error),
+                        () => this.#fail(current),
                     ).then(() => this.#run());
                     return;
                 }
                 this.#finish(current);
-            } catch (error) {
-                this.#fail(current, error);
+            } catch {
+                this.#fail(current);
             }
         }
         this.#running = false;
     }
 
     #finish(item: Item): void {
-        this.#events.taken(item.epoch, item.seq);
+        if (this.#current === item) {
+            this.#current = null;
+            this.#events.taken(item.epoch, item.seq);
+        }
     }
 
-    #fail(item: Item, error: unknown): void {
-        if (this.#events.failed(item, error)) {
-            this.#finish(item);
+    #fail(item: Item): void {
+        if (this.#current === item) {
+            this.#current = null;
+            this.#events.failed(item);
         }
     }
 

@@ -43,6 +43,13 @@ export class Roster {
         }
     }
 
+    /** Another member may see others. */
+    forget(): void {
+        this.stop();
+        this.#online.clear();
+        this.#unheard.clear();
+    }
+
     stop(): void {
         clearTimeout(this.#timer);
     }

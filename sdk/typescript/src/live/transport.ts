@@ -37,12 +37,14 @@ export class TransportChoice {
         return this.#socketType;
     }
 
-    next(): Transport {
-        if (this.#option !== "auto") {
-            return this.#option;
+    /** What to try next; `null` where there is nothing. */
+    next(): Transport | null {
+        const isBlocked = this.#socketFailures >= MAX_FAILURES;
+        const mayStream = this.#option !== "websocket" && this.#streamsWork;
+        if (this.#option !== "sse" && this.#socketType !== undefined && !(isBlocked && mayStream)) {
+            return "websocket";
         }
-        const blocked = this.#socketType === undefined || this.#socketFailures >= MAX_FAILURES;
-        return blocked && this.#streamsWork ? "sse" : "websocket";
+        return mayStream ? "sse" : null;
     }
 
     succeeded(transport: Transport): void {

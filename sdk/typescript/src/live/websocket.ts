@@ -26,7 +26,12 @@ export function openWebSocket(
     events: LinkEvents,
 ): Link {
     const url = `${target.base.replace(/^http/, "ws")}/ws${queryOf(target)}`;
-    const socket = new socketType(url, ["roomcast.v1", `bearer.${target.token}`]);
+    const socket = construct(socketType, url, ["roomcast.v1", `bearer.${target.token}`]);
+    if (socket instanceof Error) {
+        // A browser refuses some addresses, as ws:// from a page over https.
+        queueMicrotask(() => events.closed(CloseCode.LOST, socket.message));
+        return { transport: "websocket", send: () => false, close: ignore };
+    }
     socket.onmessage = event => {
         if (typeof event.data === "string") {
             events.frame(event.data);
@@ -58,6 +63,18 @@ export function openWebSocket(
             }
         },
     };
+}
+
+function construct(
+    socketType: WebSocketConstructor,
+    url: string,
+    protocols: string[],
+): WebSocketLike | Error {
+    try {
+        return new socketType(url, protocols);
+    } catch (error) {
+        return error instanceof Error ? error : new Error(String(error));
+    }
 }
 
 function detach(socket: WebSocketLike): void {

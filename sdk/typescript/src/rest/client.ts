@@ -37,6 +37,8 @@ export interface RestOptions {
     fetch?: Fetch;
     /** How often a request is sent again that may be (3). */
     retries?: number;
+    /** How long an answer may take, in milliseconds (30,000). */
+    timeoutMs?: number;
 }
 
 /** What may be said about a single request. */
@@ -79,13 +81,15 @@ export class RestClient {
     readonly #token: TokenSource | null;
     readonly #fetch: Fetch;
     readonly #retries: number;
+    readonly #timeoutMs: number;
 
     constructor(options: RestOptions = {}) {
-        const { token, fetch, retries = 3 } = options;
+        const { token, fetch, retries = 3, timeoutMs = 30_000 } = options;
         this.#base = `${baseOf(options.url)}/api/v1`;
         this.#token = typeof token === "string" ? () => token : (token ?? null);
         this.#fetch = fetch ?? ((url, init) => globalThis.fetch(url, init));
         this.#retries = retries;
+        this.#timeoutMs = timeoutMs;
     }
 
     /** Founds an organisation and signs in as its first admin. */
@@ -229,20 +233,22 @@ export class RestClient {
     }
 
     async #attempt<T>(call: Call, token: string | null, key: string | undefined): Promise<T> {
+        const abort = new AbortController();
+        const onAbort = (): void => abort.abort(call.signal?.reason);
+        const timer = setTimeout(() => abort.abort(), this.#timeoutMs);
+        call.signal?.addEventListener("abort", onAbort);
         let response: Response;
         let text: string;
         try {
+            if (call.signal?.aborted === true) {
+                throw call.signal.reason;
+            }
             response = await this.#fetch(`${this.#base}${call.path}${queryOf(call.query)}`, {
                 method: call.method,
-                headers: {
-                    accept: "application/json",
-                    ...(call.body === undefined ? {} : { "content-type": "application/json" }),
-                    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-                    ...(key === undefined ? {} : { "idempotency-key": key }),
-                },
+                headers: headersOf(call, token, key),
                 cache: "no-store",
+                signal: abort.signal,
                 ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
-                ...(call.signal === undefined ? {} : { signal: call.signal }),
             });
             text = await response.text();
         } catch (error) {
@@ -250,6 +256,9 @@ export class RestClient {
                 throw error;
             }
             throw new ConnectionError("The hub could not be reached", { cause: error });
+        } finally {
+            clearTimeout(timer);
+            call.signal?.removeEventListener("abort", onAbort);
         }
         if (!response.ok) {
             throw new ApiError({ ...problemOf(text), status: response.status }, retryAfterOf(response));
@@ -293,6 +302,15 @@ function waitBefore(error: unknown, isSafe: boolean, failures: number): number |
 
 function isTokenRefused(error: unknown): boolean {
     return error instanceof ApiError && error.status === 401;
+}
+
+function headersOf(call: Call, token: string | null, key: string | undefined): Record<string, string> {
+    return {
+        accept: "application/json",
+        ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(key === undefined ? {} : { "idempotency-key": key }),
+    };
 }
 
 function given(query: object | undefined): { query?: object } {

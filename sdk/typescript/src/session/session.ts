@@ -1,9 +1,8 @@
 import type { Fetch } from "../live/sse.js";
 import { RestClient } from "../rest/client.js";
-import { ApiError } from "../rest/errors.js";
 import type { Organisation, SessionStarted, Tokens, User } from "../rest/types.js";
 import type { KeyValueStorage } from "../storage.js";
-import type { TokenRequest, TokenSource } from "../token.js";
+import { isSignedOut, type TokenRequest, type TokenSource } from "../token.js";
 import { withLock } from "./lock.js";
 
 /** How a session is kept. */
@@ -129,7 +128,7 @@ export class Session {
             await this.#store(next);
             return next.accessToken;
         } catch (error) {
-            if (!(error instanceof ApiError && error.status === 401)) {
+            if (!isSignedOut(error)) {
                 throw error;
             }
             // Without locks another tab may have been faster. What it stored counts.
