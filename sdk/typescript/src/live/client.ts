@@ -302,8 +302,7 @@ export class RoomcastClient {
         this.#current = held;
         held.since = Date.now();
         this.#refusals = 0;
-        this.#transports.succeeded(connection.transport);
-        this.#planUpgrade();
+        this.#transports.succeeded(connection.transport, () => this.#changeover("websocket"));
         this.#ledger.welcomed(welcome, attempt.after !== undefined);
         held.renewal = this.#renewal(held, welcome);
         this.#roster.begin();
@@ -313,7 +312,7 @@ export class RoomcastClient {
     }
 
     #renewal(held: Held, welcome: Welcome): Renewal {
-        return new Renewal(held.token, welcome.tokenExpiresAt, {
+        return new Renewal(held.token, welcome.tokenExpiresAt, this.#tokens.isFresh(held.token), {
             refresh: () => this.#tokens.get(true),
             put: token => {
                 held.token = token;
@@ -468,7 +467,7 @@ export class RoomcastClient {
                 this.#ledger.gap(frame.payload, from.welcome?.epoch ?? "");
                 break;
             case "AUTH_OK":
-                held.renewal?.plan(held.token, frame.payload.tokenExpiresAt);
+                held.renewal?.plan(held.token, frame.payload.tokenExpiresAt, true);
                 break;
             case "ERROR":
                 if (frame.payload.code === "token_invalid" || frame.payload.code === "access_unknown") {
@@ -494,10 +493,6 @@ export class RoomcastClient {
         // Not at once: there is time, and others are told too.
         clearTimeout(this.#changeoverTimer);
         this.#changeoverTimer = setTimeout(() => this.#leave(), closesInMs * (0.5 + Math.random() * 0.4));
-    }
-
-    #planUpgrade(): void {
-        this.#transports.planUpgrade(() => this.#changeover("websocket"));
     }
 
     /** There is room again for what comes. */

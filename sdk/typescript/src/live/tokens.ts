@@ -9,6 +9,9 @@ export class SignedOut extends Error {
 /** How long before its end a token is replaced, where it lives long enough: most of a minute. */
 const LEAD_MS = 60_000;
 
+/** How long until a token is replaced, at least. */
+const SHORTEST_MS = 500;
+
 /** How long an AUTH may wait for its answer. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
@@ -16,10 +19,16 @@ const ANSWER_TIMEOUT_MS = 10_000;
 export class TokenKeeper {
     readonly #source: TokenSource;
     #last: string | null = null;
+    #refreshed: string | null = null;
     #call: { promise: Promise<string>; refresh: boolean } | null = null;
 
     constructor(source: string | TokenSource) {
         this.#source = typeof source === "string" ? fixed(source) : source;
+    }
+
+    /** Whether the token was got by a refresh. */
+    isFresh(token: string): boolean {
+        return token === this.#refreshed;
     }
 
     /** The token to use now. Throws [`SignedOut`] where there is none to be had. */
@@ -47,6 +56,7 @@ export class TokenKeeper {
                 throw new SignedOut("Nobody is signed in");
             }
             this.#last = token;
+            this.#refreshed = refresh ? token : this.#refreshed;
             return token;
         } catch (error) {
             throw isSignedOut(error) ? new SignedOut("The session has ended", { cause: error }) : error;
@@ -75,18 +85,19 @@ export class Renewal {
     #failures = 0;
     #isOver = false;
 
-    constructor(token: string, expiresAt: string, events: RenewalEvents) {
+    /** `isFresh` says that the token was refreshed for this link, and not kept from before. */
+    constructor(token: string, expiresAt: string, isFresh: boolean, events: RenewalEvents) {
         this.#events = events;
-        this.plan(token, expiresAt);
+        this.plan(token, expiresAt, isFresh);
     }
 
     /** The token counts until then. */
-    plan(token: string, expiresAt: string): void {
+    plan(token: string, expiresAt: string, isFresh: boolean): void {
         this.#failures = 0;
         const leftMs = Date.parse(expiresAt) - Date.now();
         const lifetimeMs = (readClaims(token).lifetimeSeconds ?? 0) * 1_000;
-        // Where this clock is behind or ahead of the hub's, what is left is not what it seems.
-        const leastMs = lifetimeMs > 0 ? lifetimeMs / 4 : LEAD_MS / 2;
+        // By a clock that is ahead of the hub's, every token has ended. One that is fresh lasts a while.
+        const leastMs = isFresh ? Math.max(lifetimeMs / 10, SHORTEST_MS) : SHORTEST_MS;
         const untilMs = lifetimeMs > 0 ? Math.min(leftMs, lifetimeMs) : leftMs;
         const leadMs = Math.min(LEAD_MS, Math.max(untilMs, 0) / 3);
         // Not all who came at once refresh at once.

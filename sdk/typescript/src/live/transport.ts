@@ -47,10 +47,14 @@ export class TransportChoice {
         return mayStream ? "sse" : null;
     }
 
-    succeeded(transport: Transport): void {
+    /** This one carries. Where it is a stream because WebSockets were blocked, one of those is tried again later. */
+    succeeded(transport: Transport, upgrade: () => void): void {
         if (transport === "websocket") {
+            this.stop();
             this.#socketFailures = 0;
             this.#upgradeMs = FIRST_UPGRADE_MS;
+        } else if (this.#timer === undefined && this.#socketFailures > 0) {
+            this.#planUpgrade(upgrade);
         }
     }
 
@@ -66,22 +70,20 @@ export class TransportChoice {
         }
     }
 
-    /** Tries a WebSocket again after a while, where a stream serves because WebSockets were blocked. */
-    planUpgrade(upgrade: () => void): void {
-        this.stop();
-        if (this.#option === "auto" && this.#socketType !== undefined && this.#socketFailures > 0) {
-            this.#timer = setTimeout(
-                () => {
-                    this.#upgradeMs = Math.min(this.#upgradeMs * 2, LAST_UPGRADE_MS);
-                    upgrade();
-                    this.planUpgrade(upgrade);
-                },
-                this.#upgradeMs * (0.75 + Math.random() * 0.5),
-            );
-        }
+    /** A stream that is followed by another, as with each token, puts nothing off. */
+    #planUpgrade(upgrade: () => void): void {
+        this.#timer = setTimeout(
+            () => {
+                this.#upgradeMs = Math.min(this.#upgradeMs * 2, LAST_UPGRADE_MS);
+                this.#planUpgrade(upgrade);
+                upgrade();
+            },
+            this.#upgradeMs * (0.75 + Math.random() * 0.5),
+        );
     }
 
     stop(): void {
         clearTimeout(this.#timer);
+        this.#timer = undefined;
     }
 }
