@@ -202,28 +202,26 @@ export class RestClient {
     async #send<T>(call: Call): Promise<T> {
         const key = call.isKeyed === true ? (call.idempotencyKey ?? newKey()) : undefined;
         const isSafe = call.method === "GET" || key !== undefined;
-        let last: string | null = null;
-        let refresh = false;
+        let token = call.isPublic === true ? null : await this.#authorise(false, null);
+        let isRefreshed = token === null;
         for (let failures = 0; ; failures += 1) {
-            const token: string | null = call.isPublic === true ? null : await this.#authorise(refresh, last);
-            refresh = false;
             try {
                 return await this.#attempt<T>(call, token, key);
             } catch (error) {
-                const waitMs = waitBefore(error, isSafe, failures);
-                if (
-                    isTokenRefused(error) &&
-                    typeof this.#token === "function" &&
-                    token !== null &&
-                    token !== last
-                ) {
-                    refresh = true;
-                    last = token;
-                } else if (waitMs === null || failures >= this.#retries) {
-                    throw error;
-                } else {
-                    await pause(waitMs, call.signal);
+                if (isTokenRefused(error) && !isRefreshed) {
+                    isRefreshed = true;
+                    const next = await this.#authorise(true, token);
+                    if (next === null || next === token) {
+                        throw error;
+                    }
+                    token = next;
+                    continue;
                 }
+                const waitMs = waitBefore(error, isSafe, failures);
+                if (waitMs === null || failures >= this.#retries) {
+                    throw error;
+                }
+                await pause(waitMs, call.signal);
             }
         }
     }

@@ -143,7 +143,7 @@ describe("where WebSockets are blocked", () => {
         expect(sockets.sockets).toHaveLength(4);
         expect(client.transport).toBe("websocket");
         expect(hub.open).toHaveLength(0);
-        expect(streams.requests).toHaveLength(1);
+        expect(streams.requests).toHaveLength(2);
         sockets.append();
         expect(seqs).toEqual([1, 2]);
         expect(
