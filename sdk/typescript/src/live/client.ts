@@ -287,7 +287,7 @@ export class RoomcastClient {
             return;
         }
         if (
-            this.#ledger.recognise(welcome.userId, welcome.organisationId) &&
+            this.#recognise(welcome.userId, welcome.organisationId) &&
             attempt.after !== this.#options.after
         ) {
             // The position was another member's: this link starts in the wrong place.
@@ -307,8 +307,10 @@ export class RoomcastClient {
         held.renewal = this.#renewal(held, welcome);
         this.#roster.begin();
         this.#emit("WELCOME", welcome);
-        this.#setStatus("connected");
-        this.#opening?.resolve();
+        if (this.#current === held) {
+            this.#setStatus("connected");
+            this.#opening?.resolve();
+        }
     }
 
     #renewal(held: Held, welcome: Welcome): Renewal {

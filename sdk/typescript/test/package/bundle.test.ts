@@ -61,6 +61,16 @@ describe("the package", () => {
         await expect(bundle('export * from "./index.js";', { platform: "browser" })).resolves.toBeTruthy();
     });
 
+    test("is installed from whichever registry the installer uses", () => {
+        for (const lock of ["../../package-lock.json", "test/runtimes/package-lock.json"]) {
+            const { packages } = JSON.parse(readFileSync(join(folder, lock), "utf8"));
+            const resolved = Object.values<{ resolved?: string }>(packages).flatMap(
+                entry => entry.resolved ?? [],
+            );
+            expect(resolved.filter(source => source.includes("://"))).toEqual([]);
+        }
+    });
+
     test("has the version of the hub", () => {
         const cargo = readFileSync(join(folder, "../../Cargo.toml"), "utf8");
         expect(manifest.version).toBe(/^version = "(.*)"$/m.exec(cargo)?.[1]);

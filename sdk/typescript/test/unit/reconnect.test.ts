@@ -210,6 +210,22 @@ describe("connect and close", () => {
         expect(client.status).toBe("closed");
     });
 
+    test("may be called by whoever hears of a change", async () => {
+        for (const event of ["WELCOME", "status"] as const) {
+            const { hub, client } = prepare();
+            const away = client.on(event, () => {
+                if (event === "WELCOME" || client.status === "connected") {
+                    away();
+                    void client.close();
+                }
+            });
+            void client.connect();
+            await pass(5);
+            expect(client.status).toBe("closed");
+            expect(hub.open).toHaveLength(0);
+        }
+    });
+
     test("nobody has to wait for connect", async () => {
         const unhandled = vi.fn();
         process.on("unhandledRejection", unhandled);
