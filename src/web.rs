@@ -62,7 +62,9 @@ const UNBUILT: &str = include_str!("web/unbuilt.html");
 
 /// The page and all it loads.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    serve(Dist::iter().filter_map(|path| Some((path.to_string(), Dist::get(&path)?.data.into_owned().into()))))
+    serve(
+        Dist::iter().filter_map(|path| Some((path.to_string(), Dist::get(&path)?.data.into_owned().into()))),
+    )
 }
 
 /// Serves these files: their paths in the folder, and what is in them.
@@ -81,11 +83,11 @@ fn serve<S: Clone + Send + Sync + 'static>(files: impl Iterator<Item = (String, 
         router = at(router, &format!("/{path}"), file);
     }
     let hashed = Arc::new(hashed);
-    let asset = async move |Path(name): Path<String>, headers: HeaderMap| {
-        match hashed.get(&format!("{HASHED}{name}")) {
-            Some(file) => file.answer(&headers),
-            None => Error::refused(Code::NotFound, "There is no such path.").into_response(),
-        }
+    let asset = async move |Path(name): Path<String>, headers: HeaderMap| match hashed
+        .get(&format!("{HASHED}{name}"))
+    {
+        Some(file) => file.answer(&headers),
+        None => Error::refused(Code::NotFound, "There is no such path.").into_response(),
     };
     router.route("/assets/{file}", get(asset))
 }
@@ -103,11 +105,7 @@ fn html(text: &'static str) -> Response {
 
 /// What browsers are told of the page.
 fn page_headers() -> [(HeaderName, HeaderValue); 3] {
-    [
-        (CONTENT_SECURITY_POLICY, PAGE_POLICY),
-        (PERMISSIONS_POLICY, PERMISSIONS),
-        (OPENER_POLICY, OPENER),
-    ]
+    [(CONTENT_SECURITY_POLICY, PAGE_POLICY), (PERMISSIONS_POLICY, PERMISSIONS), (OPENER_POLICY, OPENER)]
 }
 
 #[cfg(test)]
