@@ -12,7 +12,8 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: need-rust ## Build the hub and start it (ARGS="..." goes to it)
+run: need-rust ## Build the hub with its page and start it (ARGS="..." goes to it)
+	@scripts/page
 	@cargo build --release --locked
 	@exec "$${CARGO_TARGET_DIR:-target}/release/roomcast" $(ARGS)
 
