@@ -125,17 +125,17 @@ test("a drain is told, and the client is back at once", async () => {
 });
 
 test("tokens that end are replaced on the open socket, without a reconnect", async () => {
-    const own = await start({ JWT_ACCESS_EXPIRES_IN: "3s" });
+    const own = await start({ JWT_ACCESS_EXPIRES_IN: "5s" });
     const ana = await found(own.url);
     const hers = await hear(ana);
     const stream = await hear(ana, { transport: "sse" });
     const connection = hers.client.welcome?.connectionId;
-    for (const message of numbers(14)) {
+    for (const message of numbers(20)) {
         await ana.rest.createBroadcast({ message });
         await new Promise(resolve => setTimeout(resolve, 500));
     }
-    await hers.heard(14);
-    await stream.heard(14);
+    await hers.heard(20);
+    await stream.heard(20);
     expect(hers.client.welcome?.connectionId).toBe(connection);
     for (const { statuses, messages } of [hers, stream]) {
         expect(statuses.map(({ status }) => status)).toEqual([
@@ -143,7 +143,7 @@ test("tokens that end are replaced on the open socket, without a reconnect", asy
             "connected",
             ...reopened(statuses),
         ]);
-        expect(messages).toEqual(numbers(14));
+        expect(messages).toEqual(numbers(20));
     }
     expect(stream.statuses.length).toBeGreaterThan(3);
 });
