@@ -33,8 +33,9 @@ describe("the package", () => {
         const whole = gzippedKb(await bundle('export * from "./index.js";'));
         const live = gzippedKb(await bundle('export { createClient } from "./index.js";'));
         expect(stated, "the README states the sizes").not.toBeNull();
-        expect(`${Number(stated?.[1])}`).toBe(whole.toFixed(1));
-        expect(`${Number(stated?.[2])}`).toBe(live.toFixed(1));
+        // Not to the byte: each Node has a gzip of its own.
+        expect(Math.abs(Number(stated?.[1]) - whole)).toBeLessThan(0.1);
+        expect(Math.abs(Number(stated?.[2]) - live)).toBeLessThan(0.1);
         expect(whole).toBeLessThan(12);
     });
 

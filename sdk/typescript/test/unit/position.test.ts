@@ -186,3 +186,20 @@ test("a client that changes hands starts where the other member is", async () =>
     expect(hub.socket.after).toBeNull();
     expect(seqs).toEqual([1]);
 });
+
+test("what was handed to one member is no position of the next", async () => {
+    let userId = USER;
+    const storage = new Shelf();
+    const { hub, client } = prepare({ storage, token: () => makeToken("t", 900, { sub: userId }) });
+    client.on("BROADCAST_MESSAGE", () => new Promise(resolve => setTimeout(resolve, 1_000)));
+    void client.connect();
+    await pass(5);
+    hub.append();
+    hub.append();
+    await client.close();
+    userId = "another";
+    void client.connect();
+    await pass(2_000);
+    // The first was in progress when the member changed: its place counts for nobody.
+    expect(storage.writes).toEqual([0, 2]);
+});
