@@ -12,7 +12,8 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: need-rust ## Build the hub and start it (ARGS="..." goes to it)
+run: need-rust ## Build the hub with its page and start it (ARGS="..." goes to it)
+	@scripts/page
 	@cargo build --release --locked
 	@exec "$${CARGO_TARGET_DIR:-target}/release/roomcast" $(ARGS)
 
@@ -26,6 +27,7 @@ check: need-rust ## Check format, lints and documentation
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+	@scripts/npm run --silent check
 
 bench: need-rust ## Measure the hub beside a bare writer, on both databases (RUNS=3, ROWS="...")
 	@scripts/bench
@@ -44,6 +46,7 @@ chaos: need-rust ## Let everything fail on three nodes for ten minutes (SECONDS=
 
 fmt: need-rust ## Format the code
 	cargo fmt --all
+	@scripts/npm run --silent format
 
 # The names reach the recipe through the environment, so that the shell never reads them as code.
 migration: export NAME := $(NAME)
@@ -66,6 +69,7 @@ migration: ## Add a pair of empty migrations (NAME=add_things [STORE=central])
 
 clean: need-rust ## Delete what was built
 	cargo clean
+	rm -rf node_modules sdk/typescript/dist sdk/typescript/test/runtimes/node_modules
 
 need-rust:
 	@command -v cargo >/dev/null && command -v cc >/dev/null || { \

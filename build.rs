@@ -1,10 +1,12 @@
-//! Rebuilds when a migration is added (the macro that embeds them does not see new folders), and tells the
-//! program which commit it is.
+//! Rebuilds when a migration or a file of the page is added (the macros that embed them do not see new ones), and
+//! tells the program which commit it is.
 
 use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-changed=migrations");
+    // The folder is always there: git has a file in it. One that is not would be a change each time.
+    println!("cargo:rerun-if-changed=web-demo/dist");
     println!("cargo:rerun-if-env-changed=ROOMCAST_COMMIT");
     // Set from outside, it is that: an image is built without the history. A build for development would
     // be repeated after every commit, for nothing.

@@ -30,6 +30,7 @@ pub mod telemetry;
 pub mod types;
 pub mod upkeep;
 mod users;
+pub mod web;
 
 /// The commit that this was built from, where the build knew: releases do.
 pub const COMMIT: Option<&str> = option_env!("ROOMCAST_COMMIT");

@@ -2,8 +2,6 @@
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::Redirect;
-use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,7 +10,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::error::{Code, Error};
 use crate::http::{browser, client_address, meter, middleware};
-use crate::{activity, auth, broadcast, hub, invites, operations, organisations, users};
+use crate::{activity, auth, broadcast, hub, invites, operations, organisations, users, web};
 
 /// The API's routes and the document that describes them.
 fn api() -> OpenApiRouter<App> {
@@ -50,7 +48,7 @@ pub fn router(app: &App) -> Router {
         .merge(hub::routes())
         .merge(operations::routes())
         .merge(SwaggerUi::new("/docs").config(docs).url("/openapi.json", document))
-        .route("/", get(async || Redirect::temporary("/docs/")))
+        .merge(web::routes())
         .fallback(async || Error::refused(Code::NotFound, "There is no such path."))
         .method_not_allowed_fallback(async || {
             Error::refused(Code::MethodNotAllowed, "The path does not take this method.")

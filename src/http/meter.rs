@@ -31,7 +31,7 @@ const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 /// What a request counts as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// What operators and documents are asked: nothing.
+    /// What operators ask, and documents: nothing.
     Free,
     /// A handshake of its address.
     Handshake,
@@ -57,9 +57,9 @@ impl Kind {
         let Some(path) = api else {
             return match path {
                 "/ws" => Self::Handshake,
-                // Without a body, which would be held in memory uncounted.
-                "/healthz" | "/readyz" | "/metrics" | "/openapi.json" | "/docs" if is_read => Self::Free,
-                documents if is_read && documents.starts_with("/docs/") => Self::Free,
+                // What is left is for operators, or a document. Without a body, which would be held in memory
+                // uncounted.
+                _ if is_read => Self::Free,
                 _ => Self::Caller,
             };
         };
@@ -239,11 +239,20 @@ mod tests {
             assert_eq!(kind(Method::HEAD, "/stream"), Kind::Handshake);
             assert_eq!(kind(Method::POST, "/stream"), Kind::Caller);
         }
-        for path in ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/", "/docs/{*rest}"] {
+        for path in [
+            "/healthz",
+            "/readyz",
+            "/metrics",
+            "/openapi.json",
+            "/docs",
+            "/docs/{*rest}",
+            "/",
+            "/assets/{file}",
+        ] {
             assert_eq!(kind(Method::GET, path), Kind::Free, "{path}");
+            assert_eq!(kind(Method::POST, path), Kind::Caller, "{path}");
         }
         assert_eq!(kind(Method::GET, "/ws"), Kind::Handshake);
-        assert_eq!(kind(Method::GET, "/"), Kind::Caller);
         assert_eq!(Kind::of(&Method::GET, None), Kind::Unmatched);
     }
 

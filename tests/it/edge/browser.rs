@@ -117,3 +117,24 @@ async fn every_answer_says_what_a_browser_must_not_do_with_it() {
     let initializer = app.anonymous().at(Method::GET, "/docs/swagger-initializer.js").await;
     assert!(initializer.text.contains(r#""validatorUrl": "none""#), "{}", initializer.text);
 }
+
+/// Built or not: the tests run with either.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_loads_what_is_its_own_and_swallows_no_404() {
+    let app = TestApp::start().await;
+    let page = app.anonymous().at(Method::GET, "/").await.expect_status(200);
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
+    for script in page.text.split("<script").skip(1) {
+        assert!(script.contains("src=\"/assets/") && script.contains("></script>"), "{script}");
+    }
+    assert_eq!(app.anonymous().at(Method::HEAD, "/").await.expect_status(200).text, "");
+    for path in
+        ["/nowhere", "/api/v1/nowhere", "/api/live", "/live/nowhere", "/assets/nowhere.js", "/assets/"]
+    {
+        app.anonymous().at(Method::GET, path).await.expect_problem(404, "not_found");
+    }
+    app.anonymous().at(Method::POST, "/").await.expect_problem(405, "method_not_allowed");
+}

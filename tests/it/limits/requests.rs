@@ -68,7 +68,7 @@ async fn what_comes_without_a_valid_token_counts_against_its_address() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_operators_and_documents_are_asked_is_not_limited() {
     let app = limited(|limits| limits.rate_limit_per_minute = 1).await;
-    for path in ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs/", "/docs/swagger-ui.css"] {
+    for path in ["/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs/", "/docs/swagger-ui.css"] {
         for _ in 0..3 {
             let answer = app.anonymous().at(Method::GET, path).await.expect_status(200);
             assert_eq!(answer.header("ratelimit-limit"), None, "{path}");

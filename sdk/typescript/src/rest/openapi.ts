@@ -1,0 +1,1804 @@
+// Made by `npm run generate` from `roomcast openapi`: not to be edited.
+
+export type paths = {
+    "/activities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The activity log.
+         * @description What the caller may see of it in their present role, newest first, or oldest first with `after`.
+         */
+        get: operations["list_activities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in.
+         * @description To the organisation that is named, else to the one used last. Fails with `credentials_invalid` or
+         *     `no_membership`.
+         */
+        post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign out.
+         * @description The session ends, with its tokens and sockets.
+         */
+        post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller and their organisation. */
+        get: operations["get_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change one's name or password.
+         * @description A name is for this organisation, a password for the account; a new one ends all other sessions. Fails
+         *     with `credentials_invalid` where `currentPassword` is wrong.
+         */
+        patch: operations["update_me"];
+        trace?: never;
+    };
+    "/auth/organisations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The organisations of the caller's account. */
+        get: operations["list_organisations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get the next pair of tokens.
+         * @description A refresh token is used once. Where the answer was lost, the same one may be used again for a short
+         *     while, as long as its successor is unused; after that it ends the session (`refresh_token_reused`).
+         *     Fails also with `refresh_token_invalid` and `session_ended`.
+         */
+        post: operations["refresh_tokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Found an organisation.
+         * @description Its founder becomes its first admin, with a new account; or with the account that has this email,
+         *     where the password is its own. Fails with `email_taken` or `registration_closed`.
+         */
+        post: operations["register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start a session in another organisation of the account.
+         * @description The present session goes on. Fails with `no_membership`.
+         */
+        post: operations["switch_organisation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/organisations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's organisation. */
+        get: operations["get_organisation"];
+        put?: never;
+        /**
+         * Found another organisation.
+         * @description The caller becomes its admin; `POST /auth/switch` starts a session there. Fails with
+         *     `registration_closed` where only platform administrators make organisations.
+         */
+        post: operations["create_organisation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Rename the organisation.
+         * @description Its slug stays. For admins.
+         */
+        patch: operations["update_organisation"];
+        trace?: never;
+    };
+    "/organisations/broadcast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a message to every member.
+         * @description The answer is the activity, byte for byte as members see it. For admins.
+         */
+        post: operations["create_broadcast"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/organisations/presence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is online in the organisation.
+         * @description In the order in which they came online.
+         */
+        get: operations["list_presence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/organisations/subscription": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change the plan.
+         * @description For admins. Fails with `plan_unchanged`, or with `member_limit_reached` where the organisation has
+         *     more members than the plan allows.
+         */
+        patch: operations["update_subscription"];
+        trace?: never;
+    };
+    "/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The live stream.
+         * @description The frames of the socket at `/ws` as server-sent events, one JSON text each. `id` is the position: who comes back
+         *     with the last one misses nothing. A comment comes every 15 seconds. The last event is named `CLOSE`, with the
+         *     socket's close code and its reason. The stream ends when its token does.
+         */
+        get: operations["open_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The members of the organisation.
+         * @description In the order in which they joined. For admins.
+         */
+        get: operations["list_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/accept-invite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept an invite.
+         * @description The invited person becomes a member and is signed in. Fails with `invite_invalid`, `invite_used`,
+         *     `invite_expired`, `member_limit_reached`, or with `credentials_invalid` where the email has an account
+         *     and the password is not its own.
+         */
+        post: operations["accept_invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/invite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Invite somebody.
+         * @description An earlier invite of the same email that waits is revoked. For admins. Fails with `already_member`, or
+         *     with `member_limit_reached` where no seat is free; invites that wait take none.
+         */
+        post: operations["invite_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/invites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The invites that wait to be accepted.
+         * @description For admins.
+         */
+        get: operations["list_invites"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/invites/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an invite.
+         * @description For admins. One that was used or revoked is not found.
+         */
+        delete: operations["delete_invite"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a member.
+         * @description Their sessions end and their sockets close. For admins. Fails with `last_admin` where the
+         *     organisation would be left without one.
+         */
+        delete: operations["delete_user"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a member's role.
+         * @description For admins. Fails with `last_admin` where the organisation would be left without one.
+         */
+        patch: operations["update_user"];
+        trace?: never;
+    };
+};
+export type webhooks = Record<string, never>;
+export type components = {
+    schemas: {
+        /** @description An accepted invite, from the person it was for. */
+        AcceptInvite: {
+            name: components["schemas"]["PersonName"];
+            /**
+             * Format: password
+             * @description The account's own where the email has one, else a new one.
+             */
+            password: string;
+            token: string;
+        };
+        /** @description Something that happened in the organisation, the same in an answer, in the feed and as a live frame. */
+        Activity: {
+            actor: components["schemas"]["Named"] | null;
+            createdAt: components["schemas"]["Timestamp"];
+            id: components["schemas"]["ActivityId"];
+            /** @description What there is to know about it; its fields depend on the type. */
+            payload: Record<string, unknown>;
+            /** @description Its place in the organisation's log: 1, 2, 3 … */
+            seq: components["schemas"]["Seq"];
+            target: components["schemas"]["Named"] | null;
+            /**
+             * @description What happened. Clients ignore types that they do not know.
+             * @example BROADCAST_MESSAGE
+             */
+            type: string;
+        };
+        /**
+         * Format: uuid
+         * @description An activity of an organisation's log.
+         */
+        ActivityId: string;
+        /** @description A message to everyone. */
+        CreateBroadcast: {
+            /** @description Anything for applications, at most 16 KiB as JSON. */
+            data?: Record<string, unknown> | null;
+            /** @example Lunch is ready */
+            message: string;
+        };
+        /**
+         * @description An email address: one `@`, 3 to 254 characters, no spaces; kept in lower case, so that one person
+         *     cannot sign up twice by case.
+         * @example ana@example.com
+         */
+        Email: string;
+        /** @description A field that is not acceptable, and what was expected of it. */
+        FieldError: {
+            /** @description The field's name in the body or the query, dotted where it is inside another. */
+            field: string;
+            /** @description What was expected, for people. */
+            message: string;
+        };
+        /** @description An invite that waits to be accepted. */
+        Invite: {
+            createdAt: components["schemas"]["Timestamp"];
+            email: components["schemas"]["Email"];
+            expiresAt: components["schemas"]["Timestamp"];
+            id: components["schemas"]["InviteId"];
+            /** @description The user who invited them. */
+            invitedBy: components["schemas"]["UserId"];
+            name: components["schemas"]["PersonName"] | null;
+            role: components["schemas"]["Role"];
+        };
+        /** @description An invite with its token, which is told this once. */
+        InviteCreated: {
+            email: components["schemas"]["Email"];
+            expiresAt: components["schemas"]["Timestamp"];
+            id: components["schemas"]["InviteId"];
+            /** @description To be handed to the invited person, for `POST /users/accept-invite`. */
+            inviteToken: string;
+            role: components["schemas"]["Role"];
+        };
+        /**
+         * Format: uuid
+         * @description An invite to an organisation.
+         */
+        InviteId: string;
+        /** @description Whom to invite. */
+        InviteUser: {
+            email: components["schemas"]["Email"];
+            name?: components["schemas"]["PersonName"] | null;
+            role?: components["schemas"]["Role"] | null;
+        };
+        /** @description Who signs in, and where. */
+        Login: {
+            email: components["schemas"]["Email"];
+            /**
+             * @description The organisation's id or slug; without it, the one used last.
+             * @example acme
+             */
+            organisation?: string | null;
+            /** Format: password */
+            password: string;
+        };
+        /** @description The caller and their organisation. */
+        Me: {
+            organisation: components["schemas"]["Organisation"];
+            user: components["schemas"]["User"];
+        };
+        /** @description A member of an organisation, and whether they are online. */
+        Member: components["schemas"]["User"] & {
+            /** @description Whether the member has a socket open, or had one a moment ago. */
+            online: boolean;
+        };
+        /** @description An organisation of the caller's account, and the role there. */
+        MembershipBody: {
+            organisation: components["schemas"]["Organisation"];
+            role: components["schemas"]["Role"];
+        };
+        /** @description A person or thing by id and by its name as of then. */
+        Named: {
+            /**
+             * Format: uuid
+             * @description The id of the user, invite or organisation.
+             */
+            id: string;
+            /** @description The name that it had when the activity was recorded. */
+            name: string;
+        };
+        /**
+         * Format: uuid
+         * @description An organisation, which is a tenant.
+         */
+        OrgId: string;
+        /** @description An organisation. */
+        Organisation: {
+            createdAt: components["schemas"]["Timestamp"];
+            id: components["schemas"]["OrgId"];
+            /**
+             * Format: int64
+             * @description How many members it has.
+             * @example 1
+             */
+            memberCount: number;
+            /**
+             * Format: int64
+             * @description How many members the plan allows; null is no limit.
+             * @example 3
+             */
+            memberLimit: number | null;
+            name: components["schemas"]["OrganisationName"];
+            /** @description `FREE`, `PRO`, `ENTERPRISE`, or another that a later version knows. */
+            plan: components["schemas"]["PlanCode"];
+            /** @description Its name in addresses, which no other organisation has. It does not change with the name. */
+            slug: components["schemas"]["Slug"];
+            updatedAt: components["schemas"]["Timestamp"];
+        };
+        /** @description The name of an organisation. */
+        OrganisationFields: {
+            name: components["schemas"]["OrganisationName"];
+        };
+        /**
+         * @description The name of an organisation: one line of 1 to 100 characters, without outer spaces.
+         * @example Acme
+         */
+        OrganisationName: string;
+        /** @description A page of a list. */
+        Page_Activity: {
+            /** @description The items. */
+            items: {
+                actor: components["schemas"]["Named"] | null;
+                createdAt: components["schemas"]["Timestamp"];
+                id: components["schemas"]["ActivityId"];
+                /** @description What there is to know about it; its fields depend on the type. */
+                payload: Record<string, unknown>;
+                /** @description Its place in the organisation's log: 1, 2, 3 … */
+                seq: components["schemas"]["Seq"];
+                target: components["schemas"]["Named"] | null;
+                /**
+                 * @description What happened. Clients ignore types that they do not know.
+                 * @example BROADCAST_MESSAGE
+                 */
+                type: string;
+            }[];
+            /** @description Where the next page begins; null where this is the last. */
+            nextCursor: string | null;
+        };
+        /** @description A page of a list. */
+        Page_Invite: {
+            /** @description The items. */
+            items: {
+                createdAt: components["schemas"]["Timestamp"];
+                email: components["schemas"]["Email"];
+                expiresAt: components["schemas"]["Timestamp"];
+                id: components["schemas"]["InviteId"];
+                /** @description The user who invited them. */
+                invitedBy: components["schemas"]["UserId"];
+                name: components["schemas"]["PersonName"] | null;
+                role: components["schemas"]["Role"];
+            }[];
+            /** @description Where the next page begins; null where this is the last. */
+            nextCursor: string | null;
+        };
+        /** @description A page of a list. */
+        Page_Member: {
+            /** @description The items. */
+            items: (components["schemas"]["User"] & {
+                /** @description Whether the member has a socket open, or had one a moment ago. */
+                online: boolean;
+            })[];
+            /** @description Where the next page begins; null where this is the last. */
+            nextCursor: string | null;
+        };
+        /** @description A page of a list. */
+        Page_MembershipBody: {
+            /** @description The items. */
+            items: {
+                organisation: components["schemas"]["Organisation"];
+                role: components["schemas"]["Role"];
+            }[];
+            /** @description Where the next page begins; null where this is the last. */
+            nextCursor: string | null;
+        };
+        /**
+         * @description The name of a person: one line of 1 to 100 characters, without outer spaces.
+         * @example Ana
+         */
+        PersonName: string;
+        /**
+         * @description The code of a plan, such as `FREE`: 1 to 50 characters.
+         * @example PRO
+         */
+        PlanCode: string;
+        /** @description Who is online. */
+        Presence: {
+            /**
+             * @description Whether that is everybody on all nodes. False while nodes cannot tell each other who is online: some
+             *     may then be missing, and nobody is taken for gone.
+             */
+            complete: boolean;
+            items: components["schemas"]["PresentUser"][];
+        };
+        /** @description A user who is online. */
+        PresentUser: {
+            name: string;
+            /** @description When the user came online. Who comes back within five seconds has not been away. */
+            since: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description How many sockets and streams the user has open on all nodes; 0 for somebody who left within the last
+             *     seconds and may come back.
+             * @example 1
+             */
+            sockets: number;
+            userId: components["schemas"]["UserId"];
+        };
+        /** @description The body of every failure (RFC 9457). */
+        Problem: {
+            /**
+             * @description What clients match on; it does not change.
+             * @example member_limit_reached
+             */
+            code: string;
+            /** @description What exactly is wrong, for people. */
+            detail: string;
+            /** @description The fields that are not acceptable, where that is the problem. */
+            errors?: components["schemas"]["FieldError"][];
+            /** @description The id of the request, as in the header `x-request-id`. */
+            requestId?: string | null;
+            /**
+             * Format: int32
+             * @description The HTTP status.
+             * @example 403
+             */
+            status: number;
+            /**
+             * @description What the problem is called, for people.
+             * @example Member limit reached
+             */
+            title: string;
+            /**
+             * @description Always `about:blank`: `code` says which problem it is.
+             * @example about:blank
+             */
+            type: string;
+        };
+        /** @description A refresh token to be used. */
+        Refresh: {
+            refreshToken: string;
+        };
+        /** @description An organisation to found, and its first admin. */
+        Register: {
+            email: components["schemas"]["Email"];
+            name: components["schemas"]["PersonName"];
+            organisationName: components["schemas"]["OrganisationName"];
+            /** Format: password */
+            password: string;
+        };
+        /**
+         * @description What a user may do in an organisation.
+         * @enum {string}
+         */
+        Role: "ADMIN" | "MEMBER";
+        /**
+         * Format: int64
+         * @description A place in an organisation's log: 1, 2, 3 … without holes, in commit order. 0 stands before the first.
+         */
+        Seq: number;
+        /** @description A session that has begun: its tokens, who signed in, and where. */
+        Session: components["schemas"]["Tokens"] & {
+            organisation: components["schemas"]["Organisation"];
+            user: components["schemas"]["User"];
+        };
+        /**
+         * @description An organisation's name in addresses: 1 to 60 of `a-z`, `0-9` and `-`.
+         * @example acme
+         */
+        Slug: string;
+        /** @description One event of the stream. */
+        StreamEvent: {
+            /**
+             * @description The frame's JSON; of `CLOSE` that of an object with `code` and `reason`.
+             * @example {"type":"PONG","payload":{"seq":42}}
+             */
+            data: string;
+            /**
+             * @description `message`, where it has no name, or `CLOSE`, which is the last.
+             * @example message
+             */
+            event?: string | null;
+            /**
+             * @description The position.
+             * @example 42
+             */
+            id?: string | null;
+        };
+        /** @description Where to change over to. */
+        Switch: {
+            organisationId: components["schemas"]["OrgId"];
+        };
+        /**
+         * Format: date-time
+         * @description A moment in UTC, whole milliseconds since the Unix epoch; RFC 3339 with milliseconds as text.
+         */
+        Timestamp: string;
+        /** @description A pair of tokens. */
+        Tokens: {
+            /** @description A JWT for `Authorization: Bearer` and for the socket. */
+            accessToken: string;
+            /**
+             * Format: int64
+             * @description How long the access token lives, in seconds.
+             * @example 900
+             */
+            expiresIn: number;
+            /** @description Gets the next pair, once. */
+            refreshToken: string;
+            /**
+             * @description Always `Bearer`.
+             * @example Bearer
+             */
+            tokenType: string;
+        };
+        /** @description What to change of oneself: `name`, or `password` with `currentPassword`, or all three. */
+        UpdateMe: {
+            name: components["schemas"]["PersonName"];
+        } | {
+            /**
+             * Format: password
+             * @description The password that the account has now.
+             */
+            currentPassword: string;
+            name?: components["schemas"]["PersonName"] | null;
+            /**
+             * Format: password
+             * @description The new password.
+             */
+            password: string;
+        };
+        /** @description The plan to change to. */
+        UpdateSubscription: {
+            plan: components["schemas"]["PlanCode"];
+        };
+        /** @description What to change of a member. */
+        UpdateUser: {
+            role: components["schemas"]["Role"];
+        };
+        /** @description A member of an organisation. */
+        User: {
+            createdAt: components["schemas"]["Timestamp"];
+            email: components["schemas"]["Email"];
+            id: components["schemas"]["UserId"];
+            name: components["schemas"]["PersonName"];
+            role: components["schemas"]["Role"];
+        };
+        /**
+         * Format: uuid
+         * @description A user: an account's membership in one organisation.
+         */
+        UserId: string;
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+};
+export type $defs = Record<string, never>;
+export interface operations {
+    list_activities: {
+        parameters: {
+            query?: {
+                /** @description Only activities before this seq, newest first. Not together with `after`. */
+                before?: components["schemas"]["Seq"];
+                /** @description Only activities after this seq, oldest first. */
+                after?: components["schemas"]["Seq"];
+                /**
+                 * @description The `nextCursor` of the page before: takes the place of `after` where that is given, else of
+                 *     `before`.
+                 */
+                cursor?: string;
+                /**
+                 * @description Only activities of this type.
+                 * @example BROADCAST_MESSAGE
+                 */
+                type?: string;
+                /** @description Only activities of this user. */
+                actorId?: components["schemas"]["UserId"];
+                /** @description Most items on the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of activities */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Activity"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Login"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed out */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who is asking */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateMe"];
+            };
+        };
+        responses: {
+            /** @description As they are now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_organisations: {
+        parameters: {
+            query?: {
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Most items on the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of them, with the role in each */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MembershipBody"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refresh_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Refresh"];
+            };
+        };
+        responses: {
+            /** @description The next pair */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    register: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Register"];
+            };
+        };
+        responses: {
+            /** @description The founder is signed in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switch_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Switch"];
+            };
+        };
+        responses: {
+            /** @description Signed in there */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The organisation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Organisation"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_organisation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Names this request, so that it can be sent again without being done twice: within 24 hours the same
+                 *     key with the same body is answered as it was the first time, with `Idempotency-Replayed: true`. With
+                 *     another body it fails with `idempotency_key_reused`, and while the first is still running with
+                 *     `idempotency_in_progress`.
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganisationFields"];
+            };
+        };
+        responses: {
+            /** @description It exists */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Organisation"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganisationFields"];
+            };
+        };
+        responses: {
+            /** @description As it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Organisation"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_broadcast: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Names this request, so that it can be sent again without being done twice: within 24 hours the same
+                 *     key with the same body is answered as it was the first time, with `Idempotency-Replayed: true`. With
+                 *     another body it fails with `idempotency_key_reused`, and while the first is still running with
+                 *     `idempotency_in_progress`.
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateBroadcast"];
+            };
+        };
+        responses: {
+            /** @description It is in the log and on its way */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Activity"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_presence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who is online */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Presence"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_subscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateSubscription"];
+            };
+        };
+        responses: {
+            /** @description As it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Organisation"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_stream: {
+        parameters: {
+            query?: {
+                /** @description An access token, for those who can set no header, as browsers' `EventSource`. */
+                token?: string;
+                /** @description Resume after this seq; 0 is all that is kept. Without it the stream starts at the head. */
+                after?: components["schemas"]["Seq"];
+                /** @description The epoch of an earlier WELCOME. */
+                epoch?: string;
+                /** @description 1 asks for `USER_ONLINE` and `USER_OFFLINE`. */
+                presence?: number;
+            };
+            header?: {
+                /**
+                 * @description The same as `after`, and wins over it: what browsers send when they come back by themselves. Empty is as if it
+                 *     were not there.
+                 */
+                "Last-Event-ID"?: components["schemas"]["Seq"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events, until a `CLOSE` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["StreamEvent"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: {
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Most items on the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of members */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Member"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptInvite"];
+            };
+        };
+        responses: {
+            /** @description A member, and signed in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite_user: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Names this request, so that it can be sent again without being done twice: within 24 hours the same
+                 *     key with the same body is answered as it was the first time, with `Idempotency-Replayed: true`. With
+                 *     another body it fails with `idempotency_key_reused`, and while the first is still running with
+                 *     `idempotency_in_progress`.
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteUser"];
+            };
+        };
+        responses: {
+            /** @description The invite and its token */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InviteCreated"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_invites: {
+        parameters: {
+            query?: {
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Most items on the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Invite"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The invite */
+                id: components["schemas"]["InviteId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It no longer counts */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user */
+                id: components["schemas"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user */
+                id: components["schemas"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateUser"];
+            };
+        };
+        responses: {
+            /** @description As they are now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+}

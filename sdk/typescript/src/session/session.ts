@@ -1,0 +1,197 @@
+import type { Fetch } from "../live/sse.js";
+import { RestClient } from "../rest/client.js";
+import type { Organisation, SessionStarted, Tokens, User } from "../rest/types.js";
+import type { KeyValueStorage } from "../storage.js";
+import { isSignedOut, type TokenRequest, type TokenSource } from "../token.js";
+import { withLock } from "./lock.js";
+
+/** How a session is kept. */
+export interface SessionOptions {
+    /** The hub, as `https://hub.example.com`. In a page the page's own origin unless given. */
+    url?: string | URL;
+    /** Where the tokens are kept: `localStorage` shares them over tabs. In memory unless given. */
+    storage?: KeyValueStorage;
+    /** Under which name (`roomcast:session`). */
+    storageKey?: string;
+    /** Instead of the global one. */
+    fetch?: Fetch;
+    /** Instead of `POST /auth/refresh`, where a server of yours keeps the refresh tokens. */
+    refresh?: (refreshToken: string) => Promise<Tokens>;
+}
+
+/** Who is signed in, as of the sign-in. */
+export interface SignedIn {
+    user: User;
+    organisation: Organisation;
+}
+
+interface Kept extends SignedIn {
+    accessToken: string;
+    refreshToken: string;
+    /** When the access token is to be replaced, a little before it ends, by this machine's clock. */
+    staleAt: number;
+}
+
+/** How long before its end a token is replaced; a quarter of its life where that is less. */
+const MARGIN_SECONDS = 10;
+
+/**
+ * A session's tokens: kept in a storage, and refreshed by one tab at a time, so that the refresh token, which counts
+ * once, is used once.
+ */
+export class Session {
+    readonly #storage: KeyValueStorage;
+    readonly #key: string;
+    readonly #options: Pick<SessionOptions, "url" | "fetch">;
+    readonly #rest: RestClient;
+    readonly #refresh: (refreshToken: string) => Promise<Tokens>;
+    readonly #listeners = new Set<(signedIn: SignedIn | null) => void>();
+
+    constructor(options: SessionOptions = {}) {
+        const { storage, storageKey, refresh, ...rest } = options;
+        this.#storage = storage ?? new MemoryStorage();
+        this.#key = storageKey ?? "roomcast:session";
+        this.#options = rest;
+        this.#rest = new RestClient(rest);
+        this.#refresh = refresh ?? (token => this.#rest.refreshTokens(token));
+    }
+
+    /** Where a client gets its tokens: `createClient({ token: session.token })`. */
+    readonly token: TokenSource = request => this.#token(request);
+
+    /** Signs in by what the callback calls: `session.signIn(rest => rest.login({ email, password }))`. */
+    async signIn(start: (rest: RestClient) => Promise<SessionStarted>): Promise<SignedIn> {
+        return this.keep(await start(this.#rest));
+    }
+
+    /** Keeps a session that has begun, such as the answer to `switchOrganisation`. */
+    async keep(started: SessionStarted): Promise<SignedIn> {
+        const { user, organisation } = started;
+        await this.#store({ user, organisation, ...fresh(started) });
+        this.#tell({ user, organisation });
+        return { user, organisation };
+    }
+
+    /** Who is signed in; `null` where nobody is. */
+    async current(): Promise<SignedIn | null> {
+        const kept = await this.#load();
+        return kept === null ? null : { user: kept.user, organisation: kept.organisation };
+    }
+
+    /** Ends the session here and at the hub. A hub out of reach ends it later by itself. */
+    async signOut(): Promise<void> {
+        const kept = await this.#load();
+        await this.#forget();
+        if (kept !== null) {
+            const rest = new RestClient({ ...this.#options, token: kept.accessToken });
+            await rest.logout().catch(() => undefined);
+        }
+    }
+
+    /** Calls the listener when somebody signs in or out here, or in another tab. Returns what ends that. */
+    onChange(listener: (signedIn: SignedIn | null) => void): () => void {
+        this.#listeners.add(listener);
+        const onStorage = (event: { key?: string | null }): void => {
+            if (event.key === this.#key || event.key === null) {
+                void this.current().then(listener);
+            }
+        };
+        const scope = globalThis as {
+            addEventListener?(type: string, listener: (event: never) => void): void;
+            removeEventListener?(type: string, listener: (event: never) => void): void;
+        };
+        scope.addEventListener?.("storage", onStorage);
+        return () => {
+            this.#listeners.delete(listener);
+            scope.removeEventListener?.("storage", onStorage);
+        };
+    }
+
+    async #token({ refresh, last }: TokenRequest): Promise<string | null> {
+        const kept = await this.#load();
+        if (kept === null || serves(kept, refresh, last)) {
+            return kept?.accessToken ?? null;
+        }
+        return withLock(`${this.#key}:refresh`, async () => {
+            // Another tab may have been here while this one waited.
+            const now = await this.#load();
+            if (now === null || serves(now, refresh, last ?? kept.accessToken)) {
+                return now?.accessToken ?? null;
+            }
+            return this.#rotate(now);
+        });
+    }
+
+    async #rotate(kept: Kept): Promise<string | null> {
+        try {
+            const next = { ...kept, ...fresh(await this.#refresh(kept.refreshToken)) };
+            await this.#store(next);
+            return next.accessToken;
+        } catch (error) {
+            if (!isSignedOut(error)) {
+                throw error;
+            }
+            // Without locks another tab may have been faster. What it stored counts.
+            const now = await this.#load();
+            if (now !== null && now.refreshToken !== kept.refreshToken) {
+                return now.accessToken;
+            }
+            await this.#forget();
+            return null;
+        }
+    }
+
+    async #load(): Promise<Kept | null> {
+        try {
+            return JSON.parse((await this.#storage.getItem(this.#key)) ?? "null") as Kept | null;
+        } catch {
+            return null;
+        }
+    }
+
+    async #store(kept: Kept): Promise<void> {
+        await this.#storage.setItem(this.#key, JSON.stringify(kept));
+    }
+
+    async #forget(): Promise<void> {
+        await this.#storage.removeItem(this.#key);
+        this.#tell(null);
+    }
+
+    #tell(signedIn: SignedIn | null): void {
+        for (const listener of this.#listeners) {
+            listener(signedIn);
+        }
+    }
+}
+
+/** Makes a session, or finds the one that the storage holds. */
+export function createSession(options?: SessionOptions): Session {
+    return new Session(options);
+}
+
+/** Whether a token may be handed out as it is. */
+function serves(kept: Kept, refresh: boolean, last: string | null): boolean {
+    return Date.now() < kept.staleAt && (!refresh || (last !== null && kept.accessToken !== last));
+}
+
+function fresh({ accessToken, refreshToken, expiresIn }: Tokens): Omit<Kept, keyof SignedIn> {
+    const margin = Math.min(MARGIN_SECONDS, expiresIn / 4);
+    return { accessToken, refreshToken, staleAt: Date.now() + (expiresIn - margin) * 1_000 };
+}
+
+class MemoryStorage implements KeyValueStorage {
+    readonly #items = new Map<string, string>();
+
+    getItem(key: string): string | null {
+        return this.#items.get(key) ?? null;
+    }
+
+    setItem(key: string, value: string): void {
+        this.#items.set(key, value);
+    }
+
+    removeItem(key: string): void {
+        this.#items.delete(key);
+    }
+}

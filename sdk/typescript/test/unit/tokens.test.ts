@@ -1,0 +1,326 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { createSession, type KeyValueStorage, type SessionStarted } from "../../src/index.js";
+import { readClaims } from "../../src/token.js";
+import { connected, pass, prepare, withoutJitter } from "./bench.js";
+import { makeToken } from "./fake-hub.js";
+
+beforeEach(() => {
+    vi.useFakeTimers();
+    withoutJitter();
+});
+
+afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+});
+
+/** What the client said on its socket of that type. */
+const said = (sent: { type: string; payload?: Record<string, unknown> }[], type: string) =>
+    sent.filter(frame => frame.type === type).map(({ payload }) => payload);
+
+describe("the token on an open link", () => {
+    test("is replaced before it ends, and again", async () => {
+        const { hub, client, tokens } = await connected();
+        const { socket } = hub;
+        for (let beat = 0; beat < 180; beat += 1) {
+            await pass(20_000);
+            socket.pong();
+            const latest = said(socket.sent, "AUTH").at(-1)?.token;
+            if (typeof latest === "string" && latest !== socket.token) {
+                socket.token = latest;
+                const until = new Date(Date.now() + (readClaims(latest).lifetimeSeconds ?? 0) * 1_000);
+                socket.say("AUTH_OK", { tokenExpiresAt: until.toISOString(), role: "ADMIN" });
+            }
+        }
+        // 15 minutes each, less the lead of one: the fifth comes after an hour.
+        expect(said(socket.sent, "AUTH")).toHaveLength(4);
+        expect(tokens.map(({ refresh }) => refresh)).toEqual([false, true, true, true, true]);
+        expect(hub.sockets).toHaveLength(1);
+        expect(client.status).toBe("connected");
+    }, 20_000);
+
+    test("is asked for again where that fails, while the old one counts", async () => {
+        let calls = 0;
+        const { hub, client } = prepare({
+            token: () => {
+                calls += 1;
+                if (calls === 2 || calls === 3) {
+                    throw new Error("no network");
+                }
+                return makeToken(`${calls}`, 60);
+            },
+        });
+        hub.tokenSeconds = 60;
+        client.on("error", () => undefined);
+        void client.connect();
+        await pass(45_000);
+        expect(calls).toBe(4);
+        expect(said(hub.socket.sent, "AUTH")).toHaveLength(1);
+        expect(hub.sockets).toHaveLength(1);
+    });
+
+    test.each(["token_invalid", "access_unknown"])("is sent again after %s", async code => {
+        const bench = prepare();
+        bench.hub.tokenSeconds = 60;
+        void bench.client.connect();
+        await pass(41_000);
+        const { socket } = bench.hub;
+        expect(said(socket.sent, "AUTH")).toHaveLength(1);
+        socket.say("ERROR", { code, detail: "" });
+        await pass(1_300);
+        expect(said(socket.sent, "AUTH")).toHaveLength(2);
+    });
+
+    test("is sent again where no answer comes", async () => {
+        const bench = prepare();
+        bench.hub.tokenSeconds = 90;
+        void bench.client.connect();
+        await pass(30_000);
+        bench.hub.socket.pong();
+        await pass(31_000);
+        expect(said(bench.hub.socket.sent, "AUTH")).toHaveLength(1);
+        await pass(10_100);
+        expect(said(bench.hub.socket.sent, "AUTH")).toHaveLength(2);
+    });
+
+    test("is not asked for all the time by a clock that is wrong", async () => {
+        // To this machine every token looks as if it had ended long ago, or lasted for ever.
+        for (const tokenSeconds of [-3_600, 3_600]) {
+            const bench = prepare({ token: () => makeToken(`${Math.random()}`, 900) });
+            bench.hub.tokenSeconds = tokenSeconds;
+            void bench.client.connect();
+            for (let beat = 0; beat < 36; beat += 1) {
+                await pass(25_000);
+                bench.hub.socket.pong();
+                bench.hub.socket.say("AUTH_OK", {
+                    tokenExpiresAt: new Date(Date.now() + tokenSeconds * 1_000).toISOString(),
+                    role: "ADMIN",
+                });
+            }
+            const { length } = said(bench.hub.socket.sent, "AUTH");
+            expect(length).toBeLessThanOrEqual(11);
+            await bench.client.close();
+        }
+    });
+
+    test("is replaced in time where it was kept from before", async () => {
+        const { hub, tokens } = prepare();
+        const { client } = prepare({
+            WebSocket: hub.WebSocket,
+            token: request => {
+                tokens.push(request);
+                return makeToken(`${tokens.length}`, 900);
+            },
+        });
+        // Most of its life is over.
+        hub.tokenSeconds = 30;
+        void client.connect();
+        await pass(25_000);
+        expect(tokens.map(({ refresh }) => refresh)).toEqual([false, true]);
+        expect(said(hub.socket.sent, "AUTH")).toHaveLength(1);
+    });
+
+    test("ends with the session", async () => {
+        let calls = 0;
+        const { hub, client, statuses } = prepare({
+            token: () => (++calls === 1 ? makeToken("1", 60) : null),
+        });
+        hub.tokenSeconds = 60;
+        void client.connect();
+        await pass(45_000);
+        expect(statuses.at(-1)).toMatchObject({ status: "closed", reason: { code: 4401 } });
+    });
+});
+
+describe("claims", () => {
+    test("are read of a JWT, and of nothing else", () => {
+        expect(readClaims(makeToken("x", 30, { sub: "u", org: "o" }))).toEqual({
+            userId: "u",
+            organisationId: "o",
+            lifetimeSeconds: 30,
+        });
+        for (const text of ["", "a.b.c", "opaque", `a.${btoa("null")}.c`, `a.${btoa("{}")}.c`]) {
+            expect(readClaims(text)).toEqual({});
+        }
+    });
+});
+
+function started(name: string, expiresIn = 900): SessionStarted {
+    return {
+        accessToken: `access-${name}`,
+        refreshToken: `refresh-${name}`,
+        expiresIn,
+        tokenType: "Bearer",
+        user: { id: "u", name: "Ana", email: "a@b.c", role: "ADMIN", createdAt: "" },
+        organisation: {
+            id: "o",
+            name: "Acme",
+            slug: "acme",
+            plan: "FREE",
+            memberLimit: 3,
+            memberCount: 1,
+            createdAt: "",
+            updatedAt: "",
+        },
+    };
+}
+
+class Shelf implements KeyValueStorage {
+    readonly items = new Map<string, string>();
+    getItem(key: string) {
+        return this.items.get(key) ?? null;
+    }
+    setItem(key: string, value: string) {
+        this.items.set(key, value);
+    }
+    removeItem(key: string) {
+        this.items.delete(key);
+    }
+}
+
+/** A hub of sessions: a refresh token counts once. */
+function tokenServer() {
+    const used: string[] = [];
+    let rotations = 0;
+    const refresh = async (token: string) => {
+        await new Promise(resolve => setTimeout(resolve, 20));
+        if (used.includes(token)) {
+            throw Object.assign(new Error("reused"), { status: 401 });
+        }
+        used.push(token);
+        rotations += 1;
+        const { accessToken, refreshToken, expiresIn, tokenType } = started(`${rotations}`);
+        return { accessToken, refreshToken, expiresIn, tokenType };
+    };
+    return { refresh, used };
+}
+
+const url = "http://hub.test";
+
+describe("a session", () => {
+    test("hands its token out until it ends, then the next", async () => {
+        const { refresh, used } = tokenServer();
+        const session = createSession({ url, refresh });
+        expect(await session.token({ refresh: false, last: null })).toBeNull();
+        await session.keep(started("0"));
+        expect(await session.token({ refresh: false, last: null })).toBe("access-0");
+        await pass(880_000);
+        expect(await session.token({ refresh: false, last: null })).toBe("access-0");
+        await pass(11_000);
+        const next = session.token({ refresh: false, last: null });
+        await pass(50);
+        expect(await next).toBe("access-1");
+        expect(used).toEqual(["refresh-0"]);
+        expect((await session.current())?.user.name).toBe("Ana");
+    });
+
+    test("with short tokens does not refresh at each call", async () => {
+        const { refresh, used } = tokenServer();
+        const session = createSession({ url, refresh });
+        await session.keep(started("0", 5));
+        await pass(3_000);
+        expect(await session.token({ refresh: false, last: null })).toBe("access-0");
+        expect(used).toEqual([]);
+    });
+
+    test.each(["with Web Locks", "without"])("is refreshed once, however many ask: %s", async how => {
+        if (how === "with Web Locks") {
+            vi.stubGlobal("navigator", { locks: fakeLocks() });
+        } else {
+            vi.stubGlobal("navigator", {});
+        }
+        const { refresh, used } = tokenServer();
+        const storage = new Shelf();
+        const tabs = [1, 2, 3].map(() => createSession({ url, refresh, storage }));
+        await tabs[0]?.keep(started("0"));
+        const asked = tabs.flatMap(tab => [
+            tab.token({ refresh: true, last: "access-0" }),
+            tab.token({ refresh: true, last: "access-0" }),
+        ]);
+        await pass(500);
+        expect(await Promise.all(asked)).toEqual(Array(6).fill("access-1"));
+        expect(used).toEqual(["refresh-0"]);
+        // What another tab has fetched since is as good.
+        expect(await tabs[2]?.token({ refresh: true, last: "access-0" })).toBe("access-1");
+    });
+
+    test("that another program refreshed meanwhile goes on with what that stored", async () => {
+        const storage = new Shelf();
+        const session = createSession({
+            url,
+            storage,
+            refresh: async () => {
+                await other.keep(started("theirs"));
+                throw Object.assign(new Error("reused"), { status: 401 });
+            },
+        });
+        const other = createSession({ url, storage });
+        await session.keep(started("0"));
+        expect(await session.token({ refresh: true, last: "access-0" })).toBe("access-theirs");
+    });
+
+    test("that has ended is forgotten and told of, one out of reach is not", async () => {
+        let error: Error = new Error("no network");
+        const session = createSession({ url, refresh: () => Promise.reject(error) });
+        const told: unknown[] = [];
+        const end = session.onChange(signedIn => told.push(signedIn?.user.name ?? null));
+        await session.keep(started("0"));
+        await expect(session.token({ refresh: true, last: "access-0" })).rejects.toThrow("no network");
+        expect(await session.token({ refresh: false, last: null })).toBe("access-0");
+        error = Object.assign(new Error("ended"), { status: 401 });
+        expect(await session.token({ refresh: true, last: "access-0" })).toBeNull();
+        expect(await session.current()).toBeNull();
+        expect(told).toEqual(["Ana", null]);
+        end();
+        await session.keep(started("1"));
+        expect(told).toHaveLength(2);
+    });
+
+    test("signs out here, whether or not the hub hears it", async () => {
+        const calls: unknown[] = [];
+        const fetch = async (address: string, init?: RequestInit) => {
+            calls.push([address, new Headers(init?.headers).get("authorization")]);
+            throw new TypeError("no network");
+        };
+        const session = createSession({ url, fetch });
+        await session.signIn(async () => started("0"));
+        const done = session.signOut();
+        await pass(10);
+        await done;
+        expect(await session.current()).toBeNull();
+        expect(calls).toEqual([[`${url}/api/v1/auth/logout`, "Bearer access-0"]]);
+        await session.signOut();
+        expect(calls).toHaveLength(1);
+    });
+
+    test("is told of by other tabs", async () => {
+        const scope = new EventTarget();
+        vi.stubGlobal("addEventListener", scope.addEventListener.bind(scope));
+        vi.stubGlobal("removeEventListener", scope.removeEventListener.bind(scope));
+        const storage = new Shelf();
+        const session = createSession({ url, storage, storageKey: "s" });
+        const told: unknown[] = [];
+        session.onChange(signedIn => told.push(signedIn?.organisation.slug ?? null));
+        await createSession({ url, storage, storageKey: "s" }).keep(started("0"));
+        scope.dispatchEvent(Object.assign(new Event("storage"), { key: "s" }));
+        scope.dispatchEvent(Object.assign(new Event("storage"), { key: "other" }));
+        await pass(1);
+        expect(told).toEqual(["acme"]);
+    });
+});
+
+/** One holder at a time of each name, as over the tabs of a browser. */
+function fakeLocks() {
+    const tails = new Map<string, Promise<unknown>>();
+    return {
+        request: <T>(name: string, run: () => Promise<T>): Promise<T> => {
+            const mine = (tails.get(name) ?? Promise.resolve()).then(run);
+            tails.set(
+                name,
+                mine.catch(() => undefined),
+            );
+            return mine;
+        },
+    };
+}

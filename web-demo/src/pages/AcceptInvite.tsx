@@ -1,0 +1,66 @@
+import { Anchor, Button, PasswordInput, Text, TextInput } from "@mantine/core";
+import { type ReactNode, useState } from "react";
+import { Link, useLocation } from "wouter";
+import { session } from "../hub";
+import { useHubForm } from "../lib/useHubForm";
+import { paths } from "../paths";
+import { useSession } from "../session/SessionProvider";
+import { Entrance } from "../ui/Entrance";
+import { Problem } from "../ui/States";
+
+/** Joins an organisation with an invite. */
+export function AcceptInvite(): ReactNode {
+    const [, go] = useLocation();
+    const current = useSession();
+    // A copy of the whole link serves as well.
+    const [given] = useState(() => location.hash.slice(1));
+    const first = { token: given, name: "", password: "" };
+    const { form, problem, isBusy, onSubmit } = useHubForm(first, async ({ token, ...rest }) => {
+        const values = { ...rest, token: token.slice(token.lastIndexOf("#") + 1).trim() };
+        await session.signIn(hub => hub.acceptInvite(values));
+        go(paths.live, { replace: true });
+    });
+    return (
+        <Entrance
+            title="Accept an invite"
+            intro="You were invited to an organisation. Say who you are, and you are in."
+            other={
+                <Text size="sm" ta="center">
+                    {current.status === "in" ? (
+                        <>
+                            You are signed in as {current.user.name}, and will be signed out here.{" "}
+                            <Anchor component={Link} href={paths.live} underline="always">
+                                Go back
+                            </Anchor>
+                        </>
+                    ) : (
+                        <Anchor component={Link} href={paths.signIn} underline="always">
+                            Sign in instead
+                        </Anchor>
+                    )}
+                </Text>
+            }
+        >
+            <form onSubmit={onSubmit} noValidate className="form">
+                {problem !== null && <Problem problem={problem} />}
+                {given === "" && (
+                    <TextInput
+                        label="Invite"
+                        description="The link that you were sent"
+                        {...form.getInputProps("token")}
+                    />
+                )}
+                <TextInput label="Your name" autoComplete="name" {...form.getInputProps("name")} />
+                <PasswordInput
+                    label="Password"
+                    description="A new one; where your email has an account already, that one's"
+                    autoComplete="new-password"
+                    {...form.getInputProps("password")}
+                />
+                <Button type="submit" loading={isBusy}>
+                    Join
+                </Button>
+            </form>
+        </Entrance>
+    );
+}

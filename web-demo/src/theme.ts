@@ -1,0 +1,11 @@
+import { createTheme } from "@mantine/core";
+
+// Colours and sizes that differ from Mantine's are in theme.css: the page's policy allows no styles from a script.
+export const theme = createTheme({
+    primaryColor: "indigo",
+    cursorType: "pointer",
+    components: {
+        // They would put a style into the page to stop it from scrolling.
+        Modal: { defaultProps: { lockScroll: false } },
+    },
+});

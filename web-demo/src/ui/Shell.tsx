@@ -1,0 +1,106 @@
+import {
+    ActionIcon,
+    Anchor,
+    NavLink,
+    Tooltip,
+    useComputedColorScheme,
+    useMantineColorScheme,
+} from "@mantine/core";
+import {
+    IconBroadcast,
+    IconBuilding,
+    IconList,
+    IconMoon,
+    IconSpeakerphone,
+    IconSun,
+    IconUsers,
+} from "@tabler/icons-react";
+import type { ReactNode } from "react";
+import { Link, useRoute } from "wouter";
+import { paths } from "../paths";
+import { Account } from "./Account";
+import { ConnectionBadge } from "./ConnectionBadge";
+import { Logo } from "./Logo";
+import classes from "./Shell.module.css";
+import { useArrivals } from "./useArrivals";
+import { useFreshness, useMe } from "./useMe";
+
+const PLACES = [
+    { path: paths.live, label: "Live", icon: IconBroadcast, isForAdmins: false },
+    { path: paths.feed, label: "Feed", icon: IconList, isForAdmins: false },
+    { path: paths.broadcast, label: "Broadcast", icon: IconSpeakerphone, isForAdmins: true },
+    { path: paths.members, label: "Members", icon: IconUsers, isForAdmins: true },
+    { path: paths.organisation, label: "Organisation", icon: IconBuilding, isForAdmins: false },
+] as const;
+
+/** What surrounds every page of somebody who is signed in. */
+export function Shell({ children }: { children: ReactNode }): ReactNode {
+    const { isAdmin } = useMe();
+    useFreshness();
+    useArrivals();
+    return (
+        <div className={classes.shell}>
+            <Anchor href="#content" className={classes.skip}>
+                Skip to the content
+            </Anchor>
+            <header className={classes.header}>
+                <Link href={paths.live} className={classes.brand ?? ""} aria-label="Roomcast, live">
+                    <Logo />
+                </Link>
+                <ConnectionBadge />
+                <div className={classes.tools}>
+                    <SchemeToggle />
+                    <Account />
+                </div>
+            </header>
+            <nav className={classes.nav} aria-label="Pages">
+                {PLACES.filter(place => isAdmin || !place.isForAdmins).map(place => (
+                    <Place key={place.path} {...place} />
+                ))}
+            </nav>
+            <main id="content" className={classes.main} tabIndex={-1}>
+                {children}
+            </main>
+        </div>
+    );
+}
+
+function Place({ path, label, icon: Icon }: (typeof PLACES)[number]): ReactNode {
+    const [isHere] = useRoute(path);
+    return (
+        <NavLink
+            component={Link}
+            href={path}
+            label={label}
+            active={isHere}
+            aria-current={isHere ? "page" : undefined}
+            leftSection={<Icon size={20} stroke={1.7} aria-hidden />}
+            classNames={{
+                root: classes.place ?? "",
+                section: classes.placeIcon ?? "",
+                label: classes.placeLabel ?? "",
+            }}
+        />
+    );
+}
+
+/** Light or dark; as the system has it until somebody chooses. */
+export function SchemeToggle(): ReactNode {
+    // Turning transitions off meanwhile would put a style into the page.
+    const { setColorScheme } = useMantineColorScheme({ keepTransitions: true });
+    const isDark = useComputedColorScheme("light") === "dark";
+    const label = isDark ? "Light colours" : "Dark colours";
+    const Icon = isDark ? IconSun : IconMoon;
+    return (
+        <Tooltip label={label}>
+            <ActionIcon
+                variant="subtle"
+                size="lg"
+                aria-label={label}
+                onClick={() => setColorScheme(isDark ? "light" : "dark")}
+            >
+                <Icon size={20} stroke={1.7} />
+            </ActionIcon>
+        </Tooltip>
+    );
+}

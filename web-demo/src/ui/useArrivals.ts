@@ -1,0 +1,61 @@
+import { useLocalStorage } from "@mantine/hooks";
+import { notifications } from "@mantine/notifications";
+import { useEffect } from "react";
+import { tell } from "../lib/activity";
+import { useLiveStore } from "../live/LiveProvider";
+import { chime } from "../live/sound";
+
+/** Whether what arrives is heard. Off until somebody wants it. */
+export function useSound(): [boolean, (isOn: boolean) => void] {
+    const [isOn, setIsOn] = useLocalStorage({
+        key: "roomcast:sound",
+        defaultValue: false,
+        getInitialValueInEffect: false,
+    });
+    return [isOn, setIsOn];
+}
+
+/** How long replays that come together are counted before they are told, in one toast. */
+const TOGETHER_MS = 300;
+
+/** Shows what arrives, on whichever page. */
+export function useArrivals(): void {
+    const store = useLiveStore();
+    const [hasSound] = useSound();
+    useEffect(() => {
+        let replayed = 0;
+        let timer: ReturnType<typeof setTimeout> | undefined;
+        const tellReplayed = (): void => {
+            const what = replayed === 1 ? "One missed activity was" : `${replayed} missed activities were`;
+            notifications.show({
+                color: "teal",
+                title: "Back, with nothing lost",
+                message: `${what} replayed, in order.`,
+            });
+            replayed = 0;
+        };
+        const stop = store.onArrival((activity, delivery) => {
+            if (delivery.replayed) {
+                replayed += 1;
+                clearTimeout(timer);
+                timer = setTimeout(tellReplayed, TOGETHER_MS);
+                return;
+            }
+            const { title, message } = tell(activity);
+            const isMessage = message !== undefined;
+            notifications.show({
+                color: isMessage ? "indigo" : "gray",
+                title: isMessage ? title : undefined,
+                message: message ?? title,
+                autoClose: 5_000,
+            });
+            if (hasSound && isMessage) {
+                chime();
+            }
+        });
+        return () => {
+            stop();
+            clearTimeout(timer);
+        };
+    }, [store, hasSound]);
+}

@@ -1,0 +1,19 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+    test: {
+        projects: [
+            { test: { name: "unit", include: ["src/**/*.test.ts"] } },
+            {
+                test: {
+                    name: "browser",
+                    include: ["tests/browser/**/*.test.ts"],
+                    // One browser at a time is enough for two cores.
+                    fileParallelism: false,
+                    testTimeout: 90_000,
+                    hookTimeout: 60_000,
+                },
+            },
+        ],
+    },
+});
