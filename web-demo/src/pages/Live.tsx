@@ -197,7 +197,7 @@ function Online(): ReactNode {
     return (
         <Paper withBorder p="md" component="section" aria-labelledby="online">
             <Title order={2} size="h4" id="online" mb="sm">
-                Online{here.length > 0 && <span aria-hidden> · {here.length}</span>}
+                Online{status === "connected" && here.length > 0 && <span aria-hidden> · {here.length}</span>}
             </Title>
             {status === "connected" ? (
                 <ul className={classes.people}>
