@@ -5,7 +5,8 @@ export const theme = createTheme({
     primaryColor: "indigo",
     cursorType: "pointer",
     components: {
+        Notification: { defaultProps: { closeButtonProps: { "aria-label": "Dismiss" } } },
         // They would put a style into the page to stop it from scrolling.
-        Modal: { defaultProps: { lockScroll: false } },
+        Modal: { defaultProps: { lockScroll: false, closeButtonProps: { "aria-label": "Close" } } },
     },
 });

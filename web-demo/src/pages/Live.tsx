@@ -47,7 +47,7 @@ export function Live(): ReactNode {
                     )}
                     <Stream />
                 </Stack>
-                <Stack gap="md">
+                <Stack gap="md" className={classes.side ?? ""}>
                     <Connection />
                     <Online />
                 </Stack>
@@ -77,11 +77,13 @@ function Stream(): ReactNode {
     return (
         <Paper withBorder component="section" aria-label="Stream of events">
             {/* The newest is first. Toasts tell screen readers of what arrives, so this list stays quiet. */}
-            <ol className={classes.rows} role="log" aria-live="off" aria-label="Events, newest first">
-                {rows.map(row => (
-                    <Line key={row.key} row={row} />
-                ))}
-            </ol>
+            <div role="log" aria-live="off" aria-label="Events, newest first" className="inherit-radius">
+                <ol className={classes.rows}>
+                    {rows.map(row => (
+                        <Line key={row.key} row={row} />
+                    ))}
+                </ol>
+            </div>
         </Paper>
     );
 }

@@ -11,9 +11,10 @@ const IMAGES = resolve(import.meta.dirname, "../../../docs/images");
 const MOST_BYTES = 200_000;
 
 const on = stage();
-const size = { viewport: { width: 1120, height: 760 } };
+const size = { viewport: { width: 1280, height: 860 } };
 
 async function keep(page: Page, name: string): Promise<void> {
+    await page.evaluate(() => scrollTo(0, 0));
     mkdirSync(IMAGES, { recursive: true });
     const path = join(IMAGES, `${name}.png`);
     await page.screenshot({ path });
@@ -55,7 +56,7 @@ test("live after a cut, in the light and in the dark", async () => {
 
     await page.getByRole("button", { name: "Drop my connection" }).click();
     await status(page, "cut");
-    for (const message of ["Where is Ana?", "The cake is gone", "See you tomorrow"]) {
+    for (const message of ["The lift works again", "The cake is gone", "See you tomorrow"]) {
         await on.hub.call("POST", "/organisations/broadcast", token, { message });
     }
     await page.getByRole("button", { name: "Reconnect" }).click();

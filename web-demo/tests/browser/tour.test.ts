@@ -81,7 +81,7 @@ test("a second member comes with an invite, is seen online, and leaves when remo
     await shoot(his, "member-live");
 
     await visit(page, "Members");
-    await page.getByLabel("Role of Bo").click();
+    await page.getByRole("combobox", { name: "Role of Bo" }).click();
     await page.getByRole("option", { name: "Admin" }).click();
     await his.getByRole("link", { name: "Broadcast" }).waitFor();
 
