@@ -6,7 +6,14 @@ export const theme = createTheme({
     cursorType: "pointer",
     components: {
         Notification: { defaultProps: { closeButtonProps: { "aria-label": "Dismiss" } } },
-        // They would put a style into the page to stop it from scrolling.
-        Modal: { defaultProps: { lockScroll: false, closeButtonProps: { "aria-label": "Close" } } },
+        Modal: {
+            defaultProps: {
+                // It would put a style into the page to stop it from scrolling.
+                lockScroll: false,
+                closeButtonProps: { "aria-label": "Close" },
+                // The page has a header already.
+                attributes: { header: { role: "presentation" } },
+            },
+        },
     },
 });
