@@ -21,8 +21,9 @@ async function keep(page: Page, name: string): Promise<void> {
     expect((await stat(path)).size, name).toBeLessThan(MOST_BYTES);
 }
 
-/** Until the toasts are gone. */
+/** Until the toasts are gone. They stay while the mouse is over one. */
 async function quiet(page: Page): Promise<void> {
+    await page.mouse.move(0, 0);
     await page.locator(".mantine-Notification-root").first().waitFor({ state: "detached" });
 }
 
