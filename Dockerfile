@@ -5,6 +5,22 @@
 #
 # `scripts/image/try` runs the same steps without Docker.
 
+# The page at /, which the program carries.
+FROM node:22.20.0-bookworm-slim AS page
+WORKDIR /src
+
+COPY package.json package-lock.json .npmrc ./
+COPY sdk/typescript/package.json sdk/typescript/
+COPY web-demo/package.json web-demo/
+RUN npm ci --no-progress
+
+COPY sdk/typescript/tsconfig.json sdk/typescript/tsconfig.build.json sdk/typescript/
+COPY sdk/typescript/src/ sdk/typescript/src/
+COPY web-demo/index.html web-demo/tsconfig.json web-demo/vite.config.ts web-demo/
+COPY web-demo/public/ web-demo/public/
+COPY web-demo/src/ web-demo/src/
+RUN npm run build
+
 FROM rust:1.91.1-slim-bookworm AS build
 WORKDIR /src
 
@@ -18,6 +34,7 @@ COPY build.rs ./
 COPY migrations/ migrations/
 COPY src/ src/
 COPY crates/ crates/
+COPY --from=page /src/web-demo/dist/ web-demo/dist/
 RUN scripts/image/build
 
 # The same Debian as the builder's, so that the program finds the C library it was linked with.

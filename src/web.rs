@@ -9,8 +9,9 @@
 
 mod file;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::Path;
@@ -60,16 +61,27 @@ struct Dist;
 /// Where there is no page: how to get it.
 const UNBUILT: &str = include_str!("web/unbuilt.html");
 
+/// Its files. They are the program's, so every hub in this process has the same.
+static FILES: LazyLock<Files> = LazyLock::new(|| {
+    file::gather(Dist::iter().filter_map(|path| {
+        let bytes = match Dist::get(&path)?.data {
+            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+            Cow::Owned(bytes) => bytes.into(),
+        };
+        Some((path.into_owned(), bytes))
+    }))
+});
+
+/// By their paths in the folder.
+type Files = BTreeMap<String, Arc<File>>;
+
 /// The page and all it loads.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    serve(
-        Dist::iter().filter_map(|path| Some((path.to_string(), Dist::get(&path)?.data.into_owned().into()))),
-    )
+    serve(FILES.clone())
 }
 
-/// Serves these files: their paths in the folder, and what is in them.
-fn serve<S: Clone + Send + Sync + 'static>(files: impl Iterator<Item = (String, Bytes)>) -> Router<S> {
-    let mut files = file::gather(files);
+/// Serves these files.
+fn serve<S: Clone + Send + Sync + 'static>(mut files: Files) -> Router<S> {
     let Some(page) = files.remove(PAGE) else {
         return Router::new().route("/", get(async || html(UNBUILT)));
     };
@@ -77,8 +89,7 @@ fn serve<S: Clone + Send + Sync + 'static>(files: impl Iterator<Item = (String, 
     for view in VIEWS {
         router = at(router, view, &page);
     }
-    let (hashed, plain): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        files.into_iter().partition(|(path, _)| path.starts_with(HASHED));
+    let (hashed, plain): (Files, Files) = files.into_iter().partition(|(path, _)| path.starts_with(HASHED));
     for (path, file) in &plain {
         router = at(router, &format!("/{path}"), file);
     }

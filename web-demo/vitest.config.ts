@@ -14,6 +14,9 @@ export default defineConfig({
                     hookTimeout: 60_000,
                 },
             },
+            // Not tests: what scripts/screenshots and scripts/figures run, with the tests' hub and browser.
+            { test: { name: "screenshots", include: ["tests/browser/screenshots.ts"], testTimeout: 90_000 } },
+            { test: { name: "figures", include: ["tests/browser/figures.ts"], testTimeout: 180_000 } },
         ],
     },
 });

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use super::{HASHED, PAGE};
+use super::{Files, HASHED, PAGE};
 
 /// How a file may be encoded, best first, and how its name then ends.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
@@ -43,7 +43,7 @@ struct Form {
 }
 
 /// Puts the forms of each file together, by its path.
-pub(super) fn gather(files: impl Iterator<Item = (String, Bytes)>) -> BTreeMap<String, Arc<File>> {
+pub(super) fn gather(files: impl Iterator<Item = (String, Bytes)>) -> Files {
     let files: BTreeMap<String, Bytes> = files.collect();
     let is_form = |path: &str| {
         ENCODINGS.iter().any(|(_, ending)| path.strip_suffix(ending).is_some_and(|of| files.contains_key(of)))

@@ -21,7 +21,7 @@ async fn ask(files: &[(&str, &'static str)], method: &str, path: &str, headers: 
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let router: Router = serve(files);
+    let router: Router = serve(file::gather(files));
     let answer = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let (parts, body) = answer.into_parts();
     let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();

@@ -1,22 +1,14 @@
-import { ApiError } from "@roomcast/client";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { lazy, type ReactNode, Suspense, useState } from "react";
+import { lazy, type ReactNode, Suspense } from "react";
 import { Redirect, Route, Switch } from "wouter";
-import { LiveProvider } from "./live/LiveProvider";
 import { AcceptInvite } from "./pages/AcceptInvite";
-import { Live } from "./pages/Live";
 import { SignIn } from "./pages/SignIn";
 import { SignUp } from "./pages/SignUp";
 import { paths } from "./paths";
 import { useSession } from "./session/SessionProvider";
-import { Shell } from "./ui/Shell";
 import { Loading } from "./ui/States";
 
-// What is not seen first is loaded when it is.
-const Feed = lazy(() => import("./pages/Feed"));
-const Members = lazy(() => import("./pages/Members"));
-const Organisation = lazy(() => import("./pages/Organisation"));
-const Broadcast = lazy(() => import("./pages/Broadcast"));
+// Nobody needs it to sign in.
+const SignedIn = lazy(() => import("./SignedIn"));
 
 /** Which page is shown to whom. */
 export function App(): ReactNode {
@@ -30,8 +22,10 @@ export function App(): ReactNode {
             {session.status === "out" ? (
                 <SignedOut wasIn={session.wasIn} />
             ) : (
-                // Another member starts from nothing.
-                <SignedIn key={session.user.id} />
+                <Suspense fallback={<Loading />}>
+                    {/* Another member starts from nothing. */}
+                    <SignedIn key={session.user.id} />
+                </Suspense>
             )}
         </Switch>
     );
@@ -48,34 +42,4 @@ function SignedOut({ wasIn }: { wasIn: boolean }): ReactNode {
             </Route>
         </Switch>
     );
-}
-
-function SignedIn(): ReactNode {
-    const [queries] = useState(newQueryClient);
-    return (
-        <QueryClientProvider client={queries}>
-            <LiveProvider>
-                <Shell>
-                    <Suspense fallback={<Loading />}>
-                        <Switch>
-                            <Route path={paths.live} component={Live} />
-                            <Route path={paths.feed} component={Feed} />
-                            <Route path={paths.members} component={Members} />
-                            <Route path={paths.organisation} component={Organisation} />
-                            <Route path={paths.broadcast} component={Broadcast} />
-                            <Route>
-                                <Redirect to={paths.live} replace />
-                            </Route>
-                        </Switch>
-                    </Suspense>
-                </Shell>
-            </LiveProvider>
-        </QueryClientProvider>
-    );
-}
-
-function newQueryClient(): QueryClient {
-    // The client sends again by itself what may be; what the hub refused stays refused.
-    const retry = (failures: number, error: Error): boolean => !(error instanceof ApiError) && failures < 1;
-    return new QueryClient({ defaultOptions: { queries: { retry, staleTime: 10_000 } } });
 }

@@ -5,7 +5,15 @@ export const theme = createTheme({
     primaryColor: "indigo",
     cursorType: "pointer",
     components: {
-        // They would put a style into the page to stop it from scrolling.
-        Modal: { defaultProps: { lockScroll: false } },
+        Notification: { defaultProps: { closeButtonProps: { "aria-label": "Dismiss" } } },
+        Modal: {
+            defaultProps: {
+                // It would put a style into the page to stop it from scrolling.
+                lockScroll: false,
+                closeButtonProps: { "aria-label": "Close" },
+                // The page has a header already.
+                attributes: { header: { role: "presentation" } },
+            },
+        },
     },
 });

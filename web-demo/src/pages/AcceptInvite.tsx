@@ -1,4 +1,4 @@
-import { Anchor, Button, PasswordInput, Text, TextInput } from "@mantine/core";
+import { Anchor, Button, Text, TextInput } from "@mantine/core";
 import { type ReactNode, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { session } from "../hub";
@@ -6,6 +6,7 @@ import { useHubForm } from "../lib/useHubForm";
 import { paths } from "../paths";
 import { useSession } from "../session/SessionProvider";
 import { Entrance } from "../ui/Entrance";
+import { Password } from "../ui/Password";
 import { Problem } from "../ui/States";
 
 /** Joins an organisation with an invite. */
@@ -51,7 +52,7 @@ export function AcceptInvite(): ReactNode {
                     />
                 )}
                 <TextInput label="Your name" autoComplete="name" {...form.getInputProps("name")} />
-                <PasswordInput
+                <Password
                     label="Password"
                     description="A new one; where your email has an account already, that one's"
                     autoComplete="new-password"

@@ -47,7 +47,7 @@ export function Live(): ReactNode {
                     )}
                     <Stream />
                 </Stack>
-                <Stack gap="md">
+                <Stack gap="md" className={classes.side ?? ""}>
                     <Connection />
                     <Online />
                 </Stack>
@@ -77,11 +77,13 @@ function Stream(): ReactNode {
     return (
         <Paper withBorder component="section" aria-label="Stream of events">
             {/* The newest is first. Toasts tell screen readers of what arrives, so this list stays quiet. */}
-            <ol className={classes.rows} role="log" aria-live="off" aria-label="Events, newest first">
-                {rows.map(row => (
-                    <Line key={row.key} row={row} />
-                ))}
-            </ol>
+            <div role="log" aria-live="off" aria-label="Events, newest first" className="inherit-radius">
+                <ol className={classes.rows}>
+                    {rows.map(row => (
+                        <Line key={row.key} row={row} />
+                    ))}
+                </ol>
+            </div>
         </Paper>
     );
 }
@@ -197,7 +199,7 @@ function Online(): ReactNode {
     return (
         <Paper withBorder p="md" component="section" aria-labelledby="online">
             <Title order={2} size="h4" id="online" mb="sm">
-                Online{here.length > 0 && <span aria-hidden> · {here.length}</span>}
+                Online{status === "connected" && here.length > 0 && <span aria-hidden> · {here.length}</span>}
             </Title>
             {status === "connected" ? (
                 <ul className={classes.people}>

@@ -1,10 +1,11 @@
-import { Alert, Anchor, Button, PasswordInput, Text, TextInput } from "@mantine/core";
+import { Alert, Anchor, Button, Text, TextInput } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link, useLocation, useSearch } from "wouter";
 import { session } from "../hub";
 import { useHubForm } from "../lib/useHubForm";
 import { paths } from "../paths";
 import { Entrance } from "../ui/Entrance";
+import { Password } from "../ui/Password";
 import { Problem } from "../ui/States";
 
 /** Signs in to the organisation that was used last. */
@@ -36,7 +37,7 @@ export function SignIn(): ReactNode {
                 )}
                 {problem !== null && <Problem problem={problem} />}
                 <TextInput label="Email" type="email" autoComplete="email" {...form.getInputProps("email")} />
-                <PasswordInput
+                <Password
                     label="Password"
                     autoComplete="current-password"
                     {...form.getInputProps("password")}

@@ -1,10 +1,11 @@
-import { Anchor, Button, PasswordInput, Text, TextInput } from "@mantine/core";
+import { Anchor, Button, Text, TextInput } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import { session } from "../hub";
 import { useHubForm } from "../lib/useHubForm";
 import { paths } from "../paths";
 import { Entrance } from "../ui/Entrance";
+import { Password } from "../ui/Password";
 import { Problem } from "../ui/States";
 
 /** Founds an organisation. */
@@ -49,7 +50,7 @@ export function SignUp(): ReactNode {
                     autoComplete="email"
                     {...form.getInputProps("email")}
                 />
-                <PasswordInput
+                <Password
                     label="Password"
                     description="At least 8 characters"
                     autoComplete="new-password"

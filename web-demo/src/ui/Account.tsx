@@ -22,10 +22,7 @@ export function Account(): ReactNode {
     return (
         <Menu opened={isOpen} onChange={setIsOpen} width="16rem" position="bottom-end">
             <Menu.Target>
-                <UnstyledButton
-                    className={classes.button ?? ""}
-                    aria-label={`Account of ${user.name} at ${organisation.name}`}
-                >
+                <UnstyledButton className={classes.button ?? ""} title="Account">
                     <Avatar name={user.name} color="indigo" size={32} aria-hidden />
                     <span className={classes.names}>
                         <Text component="span" size="sm" fw={600} truncate className="block">

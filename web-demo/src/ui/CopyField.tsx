@@ -23,11 +23,12 @@ export function CopyField({ label, value }: { label: string; value: string }): R
                 aria-label={label}
                 value={value}
                 readOnly
-                className="grow"
+                flex={1}
                 onFocus={event => event.currentTarget.select()}
             />
             <Button
                 variant="default"
+                flex="none"
                 leftSection={isCopied ? <IconCheck size={18} /> : <IconCopy size={18} />}
                 onClick={() => void copy()}
             >

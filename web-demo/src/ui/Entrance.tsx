@@ -2,7 +2,7 @@ import { Anchor, Container, Group, Paper, Stack, Text, Title } from "@mantine/co
 import { type ReactNode, useEffect } from "react";
 import classes from "./Entrance.module.css";
 import { Logo } from "./Logo";
-import { SchemeToggle } from "./Shell";
+import { SchemeToggle } from "./SchemeToggle";
 
 /** What surrounds the forms of somebody who is not signed in yet. */
 export function Entrance(props: {

@@ -1,26 +1,12 @@
-import {
-    ActionIcon,
-    Anchor,
-    NavLink,
-    Tooltip,
-    useComputedColorScheme,
-    useMantineColorScheme,
-} from "@mantine/core";
-import {
-    IconBroadcast,
-    IconBuilding,
-    IconList,
-    IconMoon,
-    IconSpeakerphone,
-    IconSun,
-    IconUsers,
-} from "@tabler/icons-react";
+import { Anchor, NavLink } from "@mantine/core";
+import { IconBroadcast, IconBuilding, IconList, IconSpeakerphone, IconUsers } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { Link, useRoute } from "wouter";
 import { paths } from "../paths";
 import { Account } from "./Account";
 import { ConnectionBadge } from "./ConnectionBadge";
 import { Logo } from "./Logo";
+import { SchemeToggle } from "./SchemeToggle";
 import classes from "./Shell.module.css";
 import { useArrivals } from "./useArrivals";
 import { useFreshness, useMe } from "./useMe";
@@ -81,26 +67,5 @@ function Place({ path, label, icon: Icon }: (typeof PLACES)[number]): ReactNode 
                 label: classes.placeLabel ?? "",
             }}
         />
-    );
-}
-
-/** Light or dark; as the system has it until somebody chooses. */
-export function SchemeToggle(): ReactNode {
-    // Turning transitions off meanwhile would put a style into the page.
-    const { setColorScheme } = useMantineColorScheme({ keepTransitions: true });
-    const isDark = useComputedColorScheme("light") === "dark";
-    const label = isDark ? "Light colours" : "Dark colours";
-    const Icon = isDark ? IconSun : IconMoon;
-    return (
-        <Tooltip label={label}>
-            <ActionIcon
-                variant="subtle"
-                size="lg"
-                aria-label={label}
-                onClick={() => setColorScheme(isDark ? "light" : "dark")}
-            >
-                <Icon size={20} stroke={1.7} />
-            </ActionIcon>
-        </Tooltip>
     );
 }

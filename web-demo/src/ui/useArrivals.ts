@@ -41,6 +41,8 @@ export function useArrivals(): void {
                 timer = setTimeout(tellReplayed, TOGETHER_MS);
                 return;
             }
+            // Of many at once the latest is told. All of them are in the list.
+            notifications.cleanQueue();
             const { title, message } = tell(activity);
             const isMessage = message !== undefined;
             notifications.show({

@@ -106,5 +106,6 @@ export class Person {
 /** Keeps what a page looks like. */
 export async function shoot(page: Page, name: string, isWhole = true): Promise<void> {
     mkdirSync(SCREENSHOTS, { recursive: true });
+    await page.evaluate(() => scrollTo(0, 0));
     await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: isWhole });
 }

@@ -75,13 +75,13 @@ test("a second member comes with an invite, is seen online, and leaves when remo
     await page.getByText("2 of 3 seats used").waitFor();
     await page.getByRole("list", { name: "Members" }).getByText("online").nth(1).waitFor();
     await visit(page, "Live");
-    await page.getByRole("region", { name: "Online" }).getByText("Bo").waitFor();
+    await page.getByRole("region", { name: "Online" }).getByText("Bo", { exact: true }).waitFor();
     await broadcast(page, "Welcome, Bo");
     await arrives(his, "Welcome, Bo");
     await shoot(his, "member-live");
 
     await visit(page, "Members");
-    await page.getByLabel("Role of Bo").click();
+    await page.getByRole("combobox", { name: "Role of Bo" }).click();
     await page.getByRole("option", { name: "Admin" }).click();
     await his.getByRole("link", { name: "Broadcast" }).waitFor();
 
