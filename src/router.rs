@@ -1,15 +1,13 @@
 //! Every route, then the middleware around them, on one screen.
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
 use crate::error::{Code, Error};
-use crate::http::{browser, client_address, meter, middleware};
+use crate::http::middleware;
 use crate::{activity, auth, broadcast, hub, invites, operations, organisations, users, web};
 
 /// The API's routes and the document that describes them.
@@ -42,7 +40,7 @@ pub fn router(app: &App) -> Router {
     let (api, document) = split();
     // Otherwise the page asks a server on the internet what it thinks of the document.
     let docs = utoipa_swagger_ui::Config::default().validator_url("none");
-    Router::new()
+    let routes = Router::new()
         .nest("/api/v1", api.clone())
         .nest("/api", api)
         .merge(hub::routes())
@@ -52,17 +50,6 @@ pub fn router(app: &App) -> Router {
         .fallback(async || Error::refused(Code::NotFound, "There is no such path."))
         .method_not_allowed_fallback(async || {
             Error::refused(Code::MethodNotAllowed, "The path does not take this method.")
-        })
-        .layer(from_fn_with_state(app.clone(), middleware::finish_writes))
-        .layer(from_fn_with_state(app.clone(), meter::limit))
-        .layer(from_fn_with_state(app.clone(), client_address::resolve))
-        .layer(CatchPanicLayer::custom(|_| {
-            axum::response::IntoResponse::into_response(Error::Internal(anyhow::anyhow!(
-                "a handler panicked"
-            )))
-        }))
-        .layer(browser::cors(app))
-        .layer(from_fn_with_state(app.clone(), browser::protect))
-        .layer(from_fn(middleware::observe))
-        .with_state(app.clone())
+        });
+    middleware::layer(routes, app).with_state(app.clone())
 }

@@ -3,11 +3,10 @@
 //! has the median and the range. `ROWS` picks rows by words of their names.
 
 mod bare;
+mod commit;
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -23,8 +22,8 @@ enum Against {
     Coalescing,
     /// The hub's figure divided by its own with 1,000 sockets.
     Smaller,
-    /// The hub's figure less the time of a sync of the disk.
-    Sync,
+    /// The hub's figure less what a commit of one row costs the database itself.
+    Commit,
 }
 
 #[derive(Clone, Copy)]
@@ -120,10 +119,10 @@ fn rows() -> [Row; 10] {
         Row { must: [8000.0, 4000.0], aim: [20_000.0, 10_000.0], ..publish },
         at_most(
             row(
-                "ms of a lone broadcast over a sync of the disk",
+                "ms of a lone broadcast over the database's own commit",
                 "publish --callers 1 --duration 3s",
                 "publish.p50",
-                Against::Sync,
+                Against::Commit,
             ),
             0.3,
             0.1,
@@ -222,22 +221,6 @@ fn on_writer(row: &Row, mode: &str) -> Result<f64> {
     load(row.arguments, &target, row.figure)
 }
 
-/// Milliseconds that a small write and its way to the disk take, the median of many.
-fn sync_ms() -> Result<f64> {
-    let folder = tempfile::tempdir()?;
-    let mut file = File::create(folder.path().join("synced"))?;
-    let mut times: Vec<Duration> = (0..200)
-        .map(|_| {
-            let began = Instant::now();
-            file.write_all(&[0; 4096])?;
-            file.sync_data()?;
-            Ok(began.elapsed())
-        })
-        .collect::<Result<_>>()?;
-    times.sort_unstable();
-    Ok(times.get(100).context("no time")?.as_secs_f64() * 1000.0)
-}
-
 fn measure(row: &Row, database: Option<&str>) -> Result<f64> {
     let hub = on_hub(row, row.arguments, database)?;
     Ok(match row.against {
@@ -245,7 +228,7 @@ fn measure(row: &Row, database: Option<&str>) -> Result<f64> {
         Against::Writer => hub / on_writer(row, "bare")?,
         Against::Coalescing => hub / on_writer(row, "coalescing")?,
         Against::Smaller => hub / on_hub(row, SMALL, database)?,
-        Against::Sync => hub - sync_ms()?,
+        Against::Commit => hub - commit::alone_ms(database)?,
     })
 }
 

@@ -11,7 +11,7 @@ use crate::types::{EpochId, OrgId};
 pub async fn renew_epochs(db: &Db, orgs: &[OrgId]) -> Result<usize> {
     let mut renewed = transaction!(db.orgs(orgs.to_vec()), |tx| {
         // In the order of the group-commit writer, and like it past those that somebody holds.
-        let heads = queries::lock_heads(tx, orgs).await?;
+        let heads = queries::LockHeads(orgs).run(tx).await?;
         for head in &heads {
             queries::replace_epoch(tx, head.org_id, head.epoch, EpochId::new()).await?;
         }

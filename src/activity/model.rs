@@ -400,7 +400,7 @@ pub(crate) const AUDIENCE_USERS: &str = "USERS";
 
 /// A row of the log.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = activities)]
+#[diesel(table_name = activities, treat_none_as_default_value = false)]
 pub(crate) struct ActivityRow {
     pub(crate) org_id: OrgId,
     pub(crate) seq: Seq,

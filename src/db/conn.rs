@@ -8,8 +8,10 @@ use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use tokio::sync::OwnedMutexGuard;
 
+use super::hop::Hop;
+
 /// The SQLite connection as the async query methods want it.
-pub(super) type AsyncSqlite = SyncConnectionWrapper<SqliteConnection>;
+pub type AsyncSqlite = SyncConnectionWrapper<SqliteConnection, Hop>;
 
 /// A connection inside an open scope. Query functions take it by `&mut`.
 #[expect(clippy::large_enum_variant, reason = "it is moved once a transaction, which a box would cost too")]
@@ -106,9 +108,7 @@ macro_rules! with_conn {
                 $query
             }
             $crate::db::Conn::Sqlite(lease) => {
-                let $c: &mut diesel_async::sync_connection_wrapper::SyncConnectionWrapper<
-                    diesel::sqlite::SqliteConnection,
-                > = lease;
+                let $c: &mut $crate::db::AsyncSqlite = lease;
                 $query
             }
         }

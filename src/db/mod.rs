@@ -11,6 +11,7 @@
 mod claim;
 mod conn;
 mod error;
+mod hop;
 mod migrate;
 mod postgres;
 pub mod probe;
@@ -29,12 +30,12 @@ use anyhow::Context as _;
 use crate::types::OrgId;
 
 pub use claim::{Claim, try_claim};
-pub use conn::{Conn, PgConn, SqliteConn};
+pub use conn::{AsyncSqlite, Conn, PgConn, SqliteConn};
 pub use error::{DbError, Unavailable};
 pub use migrate::MigrationState;
 pub(crate) use postgres::unverified_tls;
 use scope::Part;
-pub use scope::{CommitSink, Patience, Scope, Tx};
+pub use scope::{Ask, CommitSink, Patience, Scope, Tx};
 pub use url::DatabaseUrl;
 
 /// The versions of the migrations that this version has for SQLite.
@@ -173,6 +174,16 @@ impl Db {
     /// Returns once the database has answered.
     pub async fn ping(&self) -> Result<(), DbError> {
         self.central().begin_read().await?.finish(Ok(())).await
+    }
+
+    /// Runs `work`, which asks this database one thing after the other and does little in between, with as few
+    /// changes of threads as it needs: on SQLite every statement would cost two of its own. `work` must wait for
+    /// nothing but the database.
+    pub async fn in_one_hop<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+        match self.engine() {
+            Engine::Postgres => work.await,
+            Engine::Sqlite => hop::in_one(work).await,
+        }
     }
 
     fn pools(&self) -> &Pools {

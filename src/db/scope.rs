@@ -5,11 +5,12 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel_async::SimpleAsyncConnection as _;
+use diesel::QueryResult;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use metrics::counter;
 use tokio::time::Instant;
 
-use super::{Conn, Db, DbError, Pools, error};
+use super::{AsyncSqlite, Conn, Db, DbError, Pools, error};
 use crate::telemetry::metric::TRANSACTIONS;
 use crate::types::{LogEntry, OrgId};
 
@@ -18,6 +19,22 @@ pub trait CommitSink: Send + Sync {
     /// Takes the entries in the order in which they were appended. Called between two awaits of the
     /// writer, on SQLite before the next writer's turn: it must return at once.
     fn committed(&self, entries: Vec<Arc<LogEntry>>);
+}
+
+/// A first question for either database, which PostgreSQL can be sent together with what opens its transaction: each
+/// message that is waited for costs a journey to the server.
+///
+/// A last one cannot go with the COMMIT like this. A statement that a connection has not prepared yet is sent a
+/// journey later than it is asked, which for a first one does no harm: what opens the transaction is there by then.
+pub trait Ask: Send {
+    /// What comes of it.
+    type Answer: Send;
+
+    /// Asks PostgreSQL.
+    fn on_postgres(self, conn: &AsyncPgConnection) -> impl Future<Output = QueryResult<Self::Answer>> + Send;
+
+    /// Asks SQLite.
+    fn on_sqlite(self, conn: &mut AsyncSqlite) -> impl Future<Output = QueryResult<Self::Answer>> + Send;
 }
 
 /// A part of the database that is bound to named organisations, not yet open.
@@ -64,7 +81,44 @@ impl Scope {
         self.begin(Mode::Write).await
     }
 
+    /// The same, and asks something first. PostgreSQL is sent both at once.
+    pub async fn begin_write_with<A: Ask>(self, first: A) -> Result<(Tx, A::Answer), DbError> {
+        let (mut tx, opening) = self.prepare(Mode::Write).await?;
+        let patience = tx.patience;
+        let asked = async {
+            match &mut tx.conn {
+                Conn::Postgres(conn) => {
+                    let conn: &AsyncPgConnection = conn;
+                    let (opened, answer) = tokio::join!(
+                        async { (&mut &*conn).batch_execute(&opening).await },
+                        first.on_postgres(conn)
+                    );
+                    opened.and(answer)
+                }
+                Conn::Sqlite(conn) => {
+                    conn.batch_execute(&opening).await?;
+                    first.on_sqlite(conn).await
+                }
+            }
+            .map_err(DbError::Query)
+        };
+        match patience.hold(asked).await {
+            Ok(answer) => Ok((tx, answer)),
+            Err(error) => {
+                tx.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
     async fn begin(self, mode: Mode) -> Result<Tx, DbError> {
+        let (mut tx, opening) = self.prepare(mode).await?;
+        tx.execute(&opening).await?;
+        Ok(tx)
+    }
+
+    /// A transaction on a connection of its own, and the statements that open it.
+    async fn prepare(self, mode: Mode) -> Result<(Tx, String), DbError> {
         let conn = match (self.db.pools(), mode) {
             (Pools::Postgres(postgres), _) => Conn::Postgres(postgres.lease().await?),
             (Pools::Sqlite(sqlite), Mode::Read) => Conn::Sqlite(sqlite.lease_reader().await?),
@@ -72,15 +126,14 @@ impl Scope {
         };
         counter!(TRANSACTIONS, "mode" => mode.name()).increment(1);
         let patience = Patience::with(&conn);
-        let mut tx = Tx { conn, appended: Vec::new(), db: self.db, mode, state: State::Open, patience };
+        let tx = Tx { conn, appended: Vec::new(), db: self.db, mode, state: State::Open, patience };
         let opening = match tx.conn {
             Conn::Postgres(_) => postgres_opening(&self.part, mode),
             // A deferred transaction that reads first fails at once when it wants to write.
             Conn::Sqlite(_) if mode == Mode::Read => "BEGIN DEFERRED".to_owned(),
             Conn::Sqlite(_) => "BEGIN IMMEDIATE".to_owned(),
         };
-        tx.execute(&opening).await?;
-        Ok(tx)
+        Ok((tx, opening))
     }
 }
 

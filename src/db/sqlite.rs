@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection as _, ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::deadpool::Pool;
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use futures_util::FutureExt as _;
 use tokio::sync::Mutex;
 
@@ -72,6 +72,8 @@ impl Sqlite {
         let url = path.to_str().context("the path of the database must be UTF-8")?.to_owned();
         let writer = connect(url.clone(), claim).await?;
         let mut config = ManagerConfig::default();
+        // There is no server that could have gone: asking first whether it lives would be a statement more a read.
+        config.recycling_method = RecyclingMethod::Fast;
         config.custom_setup = Box::new(move |url| connect(url.to_owned(), claim).boxed());
         let manager = AsyncDieselConnectionManager::new_with_config(url, config);
         let readers = Pool::builder(manager)

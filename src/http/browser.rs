@@ -3,15 +3,11 @@
 
 use std::time::Duration;
 
-use axum::extract::{Request, State};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue, Method};
-use axum::middleware::Next;
-use axum::response::Response;
-use tower::util::Either;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::request_id;
@@ -35,9 +31,9 @@ const DOCS_POLICY: HeaderValue = HeaderValue::from_static(
 /// Who has seen TLS here comes back with TLS for a year.
 const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Lets pages of the origins of `CORS_ORIGINS` call the hub; no layer where there are none. Tokens travel in
+/// Lets pages of the origins of `CORS_ORIGINS` call the hub; nothing where there are none. Tokens travel in
 /// a header, so cookies and the like are never allowed.
-pub fn cors(app: &App) -> Either<CorsLayer, tower::layer::util::Identity> {
+pub(super) fn cors(app: &App) -> Option<CorsLayer> {
     let origins = &app.config.server.cors_origins;
     let allowed = if origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()
@@ -57,7 +53,7 @@ pub fn cors(app: &App) -> Either<CorsLayer, tower::layer::util::Identity> {
             request_id::HEADER,
         ])
         .max_age(PREFLIGHT_AGE);
-    tower::util::option_layer((!origins.is_empty()).then_some(layer))
+    (!origins.is_empty()).then_some(layer)
 }
 
 /// Browsers set it by themselves; who reads a stream with `fetch` does it as they would.
@@ -67,12 +63,24 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
+/// What an answer is to a browser.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Page {
+    /// The interactive documents.
+    Docs,
+    /// No page.
+    Api,
+}
+
+impl Page {
+    /// What is at a path.
+    pub(super) fn of(path: &str) -> Self {
+        if path == "/docs" || path.starts_with("/docs/") { Self::Docs } else { Self::Api }
+    }
+}
+
 /// Adds to every answer what keeps a browser from misusing it. What a route has set itself stays.
-pub async fn protect(State(app): State<App>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let docs = path == "/docs" || path.starts_with("/docs/");
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+pub(super) fn protect(app: &App, page: Page, headers: &mut HeaderMap) {
     let mut default = |name: HeaderName, value: HeaderValue| {
         headers.entry(name).or_insert(value);
     };
@@ -80,14 +88,14 @@ pub async fn protect(State(app): State<App>, request: Request, next: Next) -> Re
     default(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     default(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     default(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
-    if docs {
-        default(CONTENT_SECURITY_POLICY, DOCS_POLICY);
-    } else {
-        default(CONTENT_SECURITY_POLICY, API_POLICY);
-        default(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    match page {
+        Page::Docs => default(CONTENT_SECURITY_POLICY, DOCS_POLICY),
+        Page::Api => {
+            default(CONTENT_SECURITY_POLICY, API_POLICY);
+            default(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
     }
     if app.tls.is_some() {
         default(STRICT_TRANSPORT_SECURITY, TLS_ONLY);
     }
-    response
 }

@@ -3,14 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::anyhow;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::HeaderMap;
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
 use ipnet::IpNet;
 
 use crate::app::App;
-use crate::error::Error;
+use crate::error::Result;
 
 /// The header in which each proxy appends whom it was asked by.
 pub(crate) const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -21,13 +19,13 @@ pub(crate) const FORWARDED_FOR: &str = "x-forwarded-for";
 pub struct ClientAddress(pub IpAddr);
 
 /// Gives every request its [`ClientAddress`].
-pub async fn resolve(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(super) fn resolve(app: &App, request: &mut Request) -> Result<()> {
     let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() else {
-        return Error::Internal(anyhow!("a request came from nowhere")).into_response();
+        return Err(anyhow!("a request came from nowhere").into());
     };
     let address = client_of(peer.ip(), request.headers(), &app.config.server.trusted_proxies);
     request.extensions_mut().insert(ClientAddress(address));
-    next.run(request).await
+    Ok(())
 }
 
 /// The peer; or, where that is a trusted proxy, whom it names in `X-Forwarded-For`, and so on from right to
@@ -35,6 +33,9 @@ pub async fn resolve(State(app): State<App>, mut request: Request, next: Next) -
 /// is to the left of it, nobody trusted vouches for.
 pub(crate) fn client_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut client = peer.to_canonical();
+    if trusted.is_empty() {
+        return client;
+    }
     // Several headers are one list, in their order (RFC 9110, section 5.2).
     let values = headers.get_all(FORWARDED_FOR).into_iter().collect::<Vec<_>>();
     let entries = values.iter().rev().flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));

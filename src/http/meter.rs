@@ -9,17 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::Method;
 use axum::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use axum::http::request::Parts;
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use parking_lot::Mutex;
 
 use super::client_address::ClientAddress;
 use super::extract::bearer;
 use crate::app::App;
+use crate::auth::Claims;
 use crate::error::{Error, Result};
 use crate::limits::{Counted, Limits, Refusal, Standing};
 use crate::types::{OrgId, PlanCode, SessionId};
@@ -78,6 +78,10 @@ impl Kind {
 /// its session is known, counts against the address.
 const USUAL_REFRESH_BYTES: usize = 4096;
 
+/// What the token of a request says, which was found genuine before the body was read. It may have ended since.
+#[derive(Clone)]
+pub(super) struct Genuine(pub(super) Claims);
+
 /// Counts one request. Clones count the same one.
 #[derive(Clone)]
 pub(crate) struct Meter {
@@ -96,32 +100,68 @@ struct Tally {
 }
 
 impl Meter {
-    /// Counts what is known of the request before its body is read.
-    fn begin(&self, app: &App, headers: &HeaderMap) -> Result<()> {
+    /// Counts what is known of a request before its body is read, and refuses what is over a limit.
+    pub(super) fn begin(app: &App, request: &mut Request) -> Result<Self> {
+        let Some(ClientAddress(address)) = request.extensions().get().copied() else {
+            return Err(anyhow!("a request's address was not found out").into());
+        };
+        let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        let kind = Kind::of(request.method(), path);
+        let meter = Self { limits: app.limits.clone(), address, kind, counted: Arc::default() };
+        if let Some(claims) = meter.count_first(app, request.headers())? {
+            request.extensions_mut().insert(Genuine(claims));
+        }
+        request.extensions_mut().insert(meter.clone());
+        Ok(meter)
+    }
+
+    /// Ends a request: counts it where nothing was by now, and tells the caller where they stand.
+    pub(super) fn finish(&self, mut response: Response) -> Response {
+        // A refresh that came to nothing before it said whose it is: nobody's.
+        if !self.counted.lock().any
+            && let Err(refused) = self.count_address()
+        {
+            response = refused.into_response();
+        }
+        let tightest = self.counted.lock().tightest;
+        if let Some(standing) = tightest
+            && !response.headers().contains_key(LIMIT)
+        {
+            tell(response.headers_mut(), &standing);
+        }
+        response
+    }
+
+    /// Returns what the request's token says, where it was looked at.
+    fn count_first(&self, app: &App, headers: &HeaderMap) -> Result<Option<Claims>> {
         let claims = || bearer(headers).and_then(|token| app.tokens.verify(token, app.clock.now()).ok());
         match self.kind {
-            Kind::Free => self.note(Ok(None)),
-            Kind::Handshake => self.note(self.limits.count_handshake(self.address)),
+            Kind::Free => self.note(Ok(None))?,
+            Kind::Handshake => self.note(self.limits.count_handshake(self.address))?,
             Kind::SignIn => {
                 self.count_address()?;
-                self.note(self.limits.count_sign_in(self.address))
+                self.note(self.limits.count_sign_in(self.address))?;
             }
             Kind::Refresh => {
                 let length =
                     headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
                 let is_usual = length.is_some_and(|length: usize| length <= USUAL_REFRESH_BYTES);
-                if is_usual { Ok(()) } else { self.count_address() }
+                if !is_usual {
+                    self.count_address()?;
+                }
             }
-            Kind::Session => match claims() {
-                Some(claims) => self.count_session(claims.sid),
-                None => self.count_address(),
-            },
-            Kind::Caller => match claims() {
-                Some(claims) => self.note(self.limits.count_user(claims.sub)),
-                None => self.count_address(),
-            },
-            Kind::Unmatched => self.count_address(),
+            Kind::Session | Kind::Caller => {
+                let claims = claims();
+                match &claims {
+                    Some(claims) if self.kind == Kind::Session => self.count_session(claims.sid)?,
+                    Some(claims) => self.note(self.limits.count_user(claims.sub))?,
+                    None => self.count_address()?,
+                }
+                return Ok(claims);
+            }
+            Kind::Unmatched => self.count_address()?,
         }
+        Ok(None)
     }
 
     /// Counts a member who was let in, on this plan.
@@ -169,34 +209,6 @@ impl FromRequestParts<App> for Meter {
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
         Ok(parts.extensions.get::<Self>().context("a request that no limit looked at")?.clone())
     }
-}
-
-/// Counts every request against the limits that concern it, and refuses what is over one.
-pub async fn limit(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let Some(ClientAddress(address)) = request.extensions().get().copied() else {
-        return Error::Internal(anyhow!("a request's address was not found out")).into_response();
-    };
-    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let kind = Kind::of(request.method(), path);
-    let meter = Meter { limits: app.limits.clone(), address, kind, counted: Arc::default() };
-    if let Err(refused) = meter.begin(&app, request.headers()) {
-        return refused.into_response();
-    }
-    request.extensions_mut().insert(meter.clone());
-    let mut response = next.run(request).await;
-    // A refresh that came to nothing before it said whose it is: nobody's.
-    if !meter.counted.lock().any
-        && let Err(refused) = meter.count_address()
-    {
-        response = refused.into_response();
-    }
-    let tightest = meter.counted.lock().tightest;
-    if let Some(standing) = tightest
-        && !response.headers().contains_key(LIMIT)
-    {
-        tell(response.headers_mut(), &standing);
-    }
-    response
 }
 
 /// Tells a caller who was refused where they stand, and when to come back.

@@ -112,6 +112,10 @@ impl Room {
 
     /// What the room is, once it is no longer opening.
     pub(super) async fn settled(&self) -> State {
+        let now = *self.state.borrow();
+        if now != State::Opening {
+            return now;
+        }
         let mut state = self.state.subscribe();
         match state.wait_for(|state| *state != State::Opening).await {
             Ok(state) => *state,

@@ -1,11 +1,14 @@
 //! Metrics: their names and help in one place, and the recorder that `/metrics` is written from.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::http::Method;
-use metrics::{counter, histogram};
+use metrics::{Counter, Histogram, counter, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use parking_lot::RwLock;
 
 macro_rules! metrics {
     ($($kind:ident $name:ident = $text:literal, $help:literal;)*) => {
@@ -102,11 +105,49 @@ pub fn http_request(method: &Method, route: &str, status: u16, elapsed: Duration
         Method::OPTIONS => "OPTIONS",
         _ => "OTHER",
     };
-    let route = route.to_owned();
-    counter!(HTTP_REQUESTS, "method" => method, "route" => route.clone(), "status" => status.to_string())
-        .increment(1);
-    histogram!(HTTP_SECONDS, "method" => method, "route" => route).record(elapsed.as_secs_f64());
+    let answered = Answered { method, status };
+    let known = ANSWERED.read();
+    if let Some(handles) = known.get(&answered).and_then(|routes| routes.get(route)) {
+        return handles.count(elapsed);
+    }
+    drop(known);
+    let handles = AnsweredMetrics::new(&answered, route);
+    handles.count(elapsed);
+    ANSWERED.write().entry(answered).or_default().insert(route.to_owned(), handles);
 }
+
+/// What a request and its answer are counted under, besides the route.
+#[derive(PartialEq, Eq, Hash)]
+struct Answered {
+    method: &'static str,
+    status: u16,
+}
+
+struct AnsweredMetrics {
+    requests: Counter,
+    seconds: Histogram,
+}
+
+impl AnsweredMetrics {
+    fn new(answered: &Answered, route: &str) -> Self {
+        let Answered { method, status } = *answered;
+        let route = route.to_owned();
+        Self {
+            requests: counter!(HTTP_REQUESTS, "method" => method, "route" => route.clone(), "status" => status.to_string()),
+            seconds: histogram!(HTTP_SECONDS, "method" => method, "route" => route),
+        }
+    }
+
+    fn count(&self, elapsed: Duration) {
+        self.requests.increment(1);
+        self.seconds.record(elapsed.as_secs_f64());
+    }
+}
+
+/// Handles of what the process's recorder has for requests, by route. To find one there by its labels costs a
+/// request more than the limits do. There are as many as routes, methods and statuses.
+static ANSWERED: LazyLock<RwLock<HashMap<Answered, HashMap<String, AnsweredMetrics>>>> =
+    LazyLock::new(RwLock::default);
 
 /// Counts a request that was refused or failed.
 pub fn rejected(code: &'static str) {

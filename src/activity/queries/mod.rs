@@ -10,11 +10,11 @@ use std::sync::Arc;
 use diesel::QueryResult;
 use diesel::dsl::case_when;
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::model::{AUDIENCE_USERS, ActivityRow, Head, RoleChange, USER_ROLE_CHANGED};
-use crate::db::Conn;
 use crate::db::schema::{activities, activity_heads, activity_recipients};
+use crate::db::{Ask, AsyncSqlite, Conn};
 use crate::types::{ActivityId, Audience, EpochId, LogEntry, OrgId, Role, Seq, Timestamp, UserId};
 use crate::with_conn;
 
@@ -197,10 +197,26 @@ pub(crate) async fn lock_head(conn: &mut Conn, org: OrgId) -> QueryResult<Option
 
 /// Locks the heads of these logs for a batch, in the order of their ids. On PostgreSQL a head that
 /// another transaction holds is left out instead of waited for; on SQLite the writer's turn locks all.
-pub(crate) async fn lock_heads(conn: &mut Conn, orgs: &[OrgId]) -> QueryResult<Vec<Head>> {
-    match conn {
-        Conn::Postgres(conn) => postgres::lock_heads(conn, orgs).await,
-        Conn::Sqlite(_) => list_heads(conn, orgs).await,
+pub(crate) struct LockHeads<'a>(pub(crate) &'a [OrgId]);
+
+impl LockHeads<'_> {
+    pub(crate) async fn run(self, conn: &mut Conn) -> QueryResult<Vec<Head>> {
+        match conn {
+            Conn::Postgres(conn) => self.on_postgres(conn).await,
+            Conn::Sqlite(conn) => self.on_sqlite(conn).await,
+        }
+    }
+}
+
+impl Ask for LockHeads<'_> {
+    type Answer = Vec<Head>;
+
+    async fn on_postgres(self, conn: &AsyncPgConnection) -> QueryResult<Vec<Head>> {
+        postgres::lock_heads(conn, self.0).await
+    }
+
+    async fn on_sqlite(self, conn: &mut AsyncSqlite) -> QueryResult<Vec<Head>> {
+        sqlite::lock_heads(conn, self.0).await
     }
 }
 

@@ -12,14 +12,14 @@ use crate::db::schema::activity_heads;
 use crate::types::sql;
 use crate::types::{ActivityId, OrgId, Seq, TargetId, Timestamp, UserId};
 
-pub(super) async fn lock_heads(conn: &mut AsyncPgConnection, orgs: &[OrgId]) -> QueryResult<Vec<Head>> {
+pub(super) async fn lock_heads(mut conn: &AsyncPgConnection, orgs: &[OrgId]) -> QueryResult<Vec<Head>> {
     activity_heads::table
         .filter(activity_heads::org_id.eq_any(orgs))
         .order(activity_heads::org_id)
         .select(Head::as_select())
         .for_update()
         .skip_locked()
-        .load(conn)
+        .load(&mut conn)
         .await
 }
 

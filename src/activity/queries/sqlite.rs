@@ -2,16 +2,29 @@
 
 use diesel::QueryResult;
 use diesel::prelude::*;
-use diesel::sqlite::SqliteConnection;
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
 use super::{ActivityRow, Head};
+use crate::db::AsyncSqlite;
 use crate::db::schema::{activities, activity_heads, activity_recipients};
 use crate::types::{OrgId, Seq, UserId};
 
+/// One by one: a list of ids would be another statement for each number of them, and prepared each time.
+pub(super) async fn lock_heads(conn: &mut AsyncSqlite, orgs: &[OrgId]) -> QueryResult<Vec<Head>> {
+    let orgs = orgs.to_vec();
+    conn.spawn_blocking(move |conn| {
+        let mut heads = Vec::with_capacity(orgs.len());
+        for org in orgs {
+            let head = activity_heads::table.find(org).select(Head::as_select());
+            heads.extend(head.get_result(conn).optional()?);
+        }
+        Ok(heads)
+    })
+    .await
+}
+
 /// In one hop, too.
 pub(super) async fn insert_recipients(
-    conn: &mut SyncConnectionWrapper<SqliteConnection>,
+    conn: &mut AsyncSqlite,
     org: OrgId,
     seq: Seq,
     users: &[UserId],
@@ -36,7 +49,7 @@ pub(super) async fn insert_recipients(
 
 /// In one hop to the blocking thread: a hop a row would cost more than the row.
 pub(super) async fn insert_batch(
-    conn: &mut SyncConnectionWrapper<SqliteConnection>,
+    conn: &mut AsyncSqlite,
     rows: Vec<ActivityRow>,
     heads: Vec<Head>,
 ) -> QueryResult<()> {

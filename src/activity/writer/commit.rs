@@ -17,7 +17,6 @@ use crate::db::{Db, DbError, Tx};
 use crate::error::{Error, Result};
 use crate::idempotency::{Answer, Batch, Claim, Judged};
 use crate::telemetry::metric::{COMMIT_BATCH_SIZE, COMMIT_SECONDS, COMMITS};
-use crate::transaction;
 use crate::types::{Audience, LogEntry, OrgId};
 
 /// What was appended for one organisation, in order.
@@ -85,21 +84,31 @@ pub(super) fn refuse(parts: Vec<Part>, error: &Error) {
 async fn append_together(db: &Db, parts: &[Part], placed: &mut Vec<Option<Placed>>) -> Result<()> {
     let orgs: Vec<OrgId> = parts.iter().map(|part| part.org).collect();
     let started = Instant::now();
-    transaction!(db.orgs(orgs.clone()), |tx| {
-        let heads = queries::lock_heads(tx, &orgs).await?;
-        let mut heads: HashMap<OrgId, Head> = heads.into_iter().map(|head| (head.org_id, head)).collect();
-        let locked = parts.iter().filter(|part| heads.contains_key(&part.org));
-        let mut keys = Batch::load(tx, claims(locked.flat_map(|part| &part.items))).await?;
-        let mut rows = Vec::new();
-        for part in parts {
-            let head = heads.get_mut(&part.org);
-            placed.push(head.map(|head| place(head, &part.items, &mut rows, &mut keys)).transpose()?);
-        }
-        insert(tx, rows, heads.into_values().collect(), placed.iter().flatten()).await?;
-        keys.write(tx).await
-    })?;
+    let lock = queries::LockHeads(&orgs);
+    let (mut tx, heads) = db.orgs(orgs.clone()).begin_write_with(lock).await?;
+    let outcome = tx.patience().hold(insert_together(&mut tx, heads, parts, placed)).await;
+    tx.finish(outcome).await?;
     observe(placed.iter().flatten().map(|placed| placed.entries.len()).sum(), started);
     Ok(())
+}
+
+/// Places what goes behind these heads, and writes it.
+async fn insert_together(
+    tx: &mut Tx,
+    heads: Vec<Head>,
+    parts: &[Part],
+    placed: &mut Vec<Option<Placed>>,
+) -> Result<()> {
+    let mut heads: HashMap<OrgId, Head> = heads.into_iter().map(|head| (head.org_id, head)).collect();
+    let locked = parts.iter().filter(|part| heads.contains_key(&part.org));
+    let mut keys = Batch::load(tx, claims(locked.flat_map(|part| &part.items))).await?;
+    let mut rows = Vec::new();
+    for part in parts {
+        let head = heads.get_mut(&part.org);
+        placed.push(head.map(|head| place(head, &part.items, &mut rows, &mut keys)).transpose()?);
+    }
+    insert(tx, rows, heads.into_values().collect(), placed.iter().flatten()).await?;
+    keys.write(tx).await
 }
 
 /// The claims among these items.

@@ -197,7 +197,7 @@ async fn run(shared: Arc<Shared>, limits: BatchLimits, stop: CancellationToken) 
         }
         let parts = shared.take(limits);
         if !parts.is_empty() {
-            commit::commit_batch(&shared, parts).await;
+            shared.db.in_one_hop(commit_on(Arc::clone(&shared), parts, limits, stop.clone())).await;
         } else if shared.queues.lock().is_drained() {
             return;
         } else {
@@ -206,5 +206,17 @@ async fn run(shared: Arc<Shared>, limits: BatchLimits, stop: CancellationToken) 
                 () = stop.cancelled(), if !stop.is_cancelled() => {}
             }
         }
+    }
+}
+
+/// Commits these parts, and what came meanwhile, until nothing waits. Callers are answered from here, and the next
+/// batch begins at once: neither waits until whoever handles requests comes round to it.
+async fn commit_on(shared: Arc<Shared>, mut parts: Vec<Part>, limits: BatchLimits, stop: CancellationToken) {
+    while !parts.is_empty() {
+        commit::commit_batch(&shared, parts).await;
+        if stop.is_cancelled() {
+            return;
+        }
+        parts = shared.take(limits);
     }
 }

@@ -2,18 +2,14 @@
 
 use diesel::QueryResult;
 use diesel::prelude::*;
-use diesel::sqlite::SqliteConnection;
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
 use super::put_statement;
+use crate::db::AsyncSqlite;
 use crate::db::schema::idempotency_keys;
 use crate::idempotency::model::{KeyRow, Scope};
 
 /// One by one, as [`put_all`] writes them: each is found by the primary key.
-pub(super) async fn list(
-    conn: &mut SyncConnectionWrapper<SqliteConnection>,
-    scopes: &[&Scope],
-) -> QueryResult<Vec<KeyRow>> {
+pub(super) async fn list(conn: &mut AsyncSqlite, scopes: &[&Scope]) -> QueryResult<Vec<KeyRow>> {
     let scopes: Vec<Scope> = scopes.iter().copied().cloned().collect();
     conn.spawn_blocking(move |conn| {
         let mut rows = Vec::new();
@@ -27,10 +23,7 @@ pub(super) async fn list(
 }
 
 /// In one hop to the blocking thread: a hop a row would cost more than the row.
-pub(super) async fn put_all(
-    conn: &mut SyncConnectionWrapper<SqliteConnection>,
-    rows: Vec<KeyRow>,
-) -> QueryResult<usize> {
+pub(super) async fn put_all(conn: &mut AsyncSqlite, rows: Vec<KeyRow>) -> QueryResult<usize> {
     conn.spawn_blocking(move |conn| {
         let mut written = 0;
         for row in &rows {
