@@ -12,7 +12,7 @@ async fn what_is_pending_goes_out_in_one_write() {
     let database = TestDatabase::create().await;
     let (_process, client) = node(&database, &[]).await;
     let acme = client.organisation("Acme").create().await;
-    let sends = (0..2 * TURN + 1).map(|number| client.broadcast_text(&acme.admin, number.to_string()));
+    let sends = (0..=2 * TURN).map(|number| client.broadcast_text(&acme.admin, number.to_string()));
     let sent = futures_util::future::join_all(sends).await;
     let head = sent.iter().map(crate::harness::Item::seq).max().unwrap();
 
