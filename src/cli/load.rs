@@ -24,6 +24,9 @@ const PAYLOAD: std::ops::RangeInclusive<usize> = load::MARK_BYTES..=4096;
 /// The rooms that a run may have.
 const MAX_ROOMS: usize = 1 << 20;
 
+/// The numbers that subscribers of a plain server may keep, four bytes each.
+const MAX_NUMBERS: usize = 100_000_000;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ScenarioName {
     /// Hold sockets: memory, accept rate, heartbeats
@@ -324,11 +327,12 @@ impl LoadArgs {
         };
         let sockets = if has_sockets { self.sockets.unwrap_or(usual.sockets) } else { 0 };
         self.check(rooms, sockets, has_sockets)?;
-        let demand = self.demand(scenario, &usual)?;
         ensure!(
-            demand != Demand::Closed || self.publish_message.is_none(),
-            "what is said over a socket is not acknowledged, so there is no closed loop: give a --rate"
+            !is_plain || (rooms + sockets).saturating_mul(self.callers) <= MAX_NUMBERS,
+            "every subscriber keeps a number for every caller of a plain server: --sockets times --callers is up to \
+             {MAX_NUMBERS}"
         );
+        let demand = self.demand(scenario, &usual)?;
         Ok(Plan {
             scenario,
             rooms,

@@ -1,9 +1,10 @@
 //! How a server is spoken to: Roomcast, or any that fans out what it is told over a plain WebSocket.
 
-use roomcast_client::{Frame, Glance, Position};
+use roomcast_client::Position;
 use uuid::Uuid;
 
 use super::address::Endpoint;
+use super::proof::Proof;
 use super::wire::frame;
 
 /// The key of every handshake, and what a server that understood it answers (RFC 6455, section 1.3). It
@@ -54,19 +55,6 @@ impl Template {
     }
 }
 
-/// What a message from the server is.
-#[derive(Debug)]
-pub(super) enum Heard {
-    /// An activity, or a message that counts as one.
-    Activity(i64),
-    /// Another frame of Roomcast's.
-    Frame(Box<Frame>),
-    /// Nothing that says anything here.
-    Nothing,
-    /// What should not be there.
-    Nonsense,
-}
-
 impl Adapter {
     /// Whether the server keeps what was missed and gives it to who comes back.
     pub(super) fn resumes(&self) -> bool {
@@ -78,23 +66,11 @@ impl Adapter {
         matches!(self, Self::Plain(Plain { message: Some(_), .. }))
     }
 
-    /// Whether the order within a room is that of the publishers, so that one of them has to say it all.
-    pub(super) fn order_is_the_publishers(&self) -> bool {
-        matches!(self, Self::Plain(_))
-    }
-
-    /// What a message is. A plain one counts by the number in its mark.
-    pub(super) fn hear(&self, text: &[u8], number: Option<u32>) -> Heard {
+    /// How it is proved that a subscriber of a room got everything.
+    pub(super) fn proof(&self, room: &Room, callers: usize) -> Proof {
         match self {
-            Self::Plain(_) => number.map_or(Heard::Nothing, |number| Heard::Activity(number.into())),
-            Self::Roomcast => match Glance::of(text) {
-                Some(glance) => Heard::Activity(glance.seq),
-                None => match std::str::from_utf8(text).ok().and_then(|text| Frame::decode(text).ok()) {
-                    Some(Frame::Activity(activity)) => Heard::Activity(activity.seq),
-                    Some(frame) => Heard::Frame(Box::new(frame)),
-                    None => Heard::Nonsense,
-                },
-            },
+            Self::Plain(_) => Proof::of_numbers(callers),
+            Self::Roomcast => Proof::of_log(room.organisation_id),
         }
     }
 

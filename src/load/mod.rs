@@ -13,6 +13,7 @@ mod feed;
 mod mark;
 pub mod plan;
 mod process;
+mod proof;
 pub mod report;
 mod setup;
 mod spawn;

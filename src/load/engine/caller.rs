@@ -1,6 +1,5 @@
 //! A connection that asks: broadcasts, and pages of the feed.
 
-use std::collections::VecDeque;
 use std::io::{ErrorKind, Write as _};
 use std::time::Duration;
 
@@ -49,8 +48,6 @@ pub(super) enum State {
 /// One caller with one connection.
 pub(super) struct Caller {
     pub(super) state: State,
-    /// What only this one may send, in this order.
-    pub(super) queue: VecDeque<Job>,
     /// Whether it stands in the list of those that are free.
     pub(super) is_listed: bool,
     /// The page that it asked for.
@@ -82,7 +79,6 @@ impl Caller {
     pub(super) fn new() -> Self {
         Self {
             state: State::Idle,
-            queue: VecDeque::new(),
             is_listed: true,
             page: None,
             stream: None,
@@ -102,6 +98,7 @@ impl Caller {
     ) -> Result<(), Fault> {
         if self.stream.is_none() {
             let mut stream = TcpStream::connect(endpoint.address)?;
+            stream.set_nodelay(true)?;
             registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
             self.stream = Some(stream);
             self.until_upgrade = None;

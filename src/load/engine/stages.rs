@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::pace::Pace;
-use super::subscriber::{Phase, Subscriber};
+use super::subscriber::Phase;
 use super::tally::Stage;
 use crate::load::plan::Demand;
 
@@ -90,13 +90,8 @@ impl Engine<'_> {
     pub(super) fn settle(&mut self) -> anyhow::Result<()> {
         self.live.enter(Stage::Settling);
         let settled = self.until("waiting for the rest", |engine| {
-            let is_whole = |subscriber: &Subscriber| {
-                let head = engine.rooms[subscriber.room as usize].head;
-                let position = subscriber.verifier.position().map_or(0, |position| position.seq);
-                subscriber.phase == Phase::Open && position >= head
-            };
             let is_quiet = engine.busy == 0 && engine.waiting.is_empty() && engine.lobby.is_empty();
-            (is_quiet && engine.subscribers.iter().all(is_whole), None)
+            (is_quiet && engine.subscribers.iter().all(|subscriber| engine.has_all(subscriber)), None)
         });
         // Who waited in vain says so in the report.
         settled.or_else(|error| if error.is::<Stuck>() { Ok(()) } else { Err(error) })

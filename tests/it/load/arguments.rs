@@ -19,7 +19,7 @@ async fn what_makes_no_sense_is_refused() {
         (&["room", "--spawn", "--rate", "1", "--closed"], "cannot be used with"),
         (&["room", "--spawn", "--rate", "0"], "--rate is from"),
         (&["room", "--spawn", "--rate", "NaN"], "--rate is from"),
-        (&["room", "--spawn", "--payload", "5000"], "--payload is from 36 to 4096"),
+        (&["room", "--spawn", "--payload", "5000"], "--payload is from 40 to 4096"),
         (&["room", "--spawn", "--sockets", "2", "--rooms", "3"], "leave some of 3 rooms empty"),
         (&["room", "--spawn", "--rooms", "0"], "--rooms is from 1"),
         (&["room", "--spawn", "--callers", "0"], "--callers is from 1"),
