@@ -19,6 +19,8 @@ pub(super) struct Room {
     pub(super) organisation_id: Uuid,
     /// The token of its admin.
     pub(super) token: String,
+    /// Whether whoever has it is another member, who may see only some of it.
+    pub(super) is_of_member: bool,
     /// What stands for `{room}` in templates.
     pub(super) name: String,
 }
@@ -45,13 +47,13 @@ pub(super) struct Plain {
     pub(super) message: Option<Template>,
 }
 
-/// A text with `{room}` and `{text}` to be filled in.
+/// A text with `{room}`, `{text}` and its length as `{bytes}` to be filled in.
 #[derive(Debug, Clone)]
 pub(super) struct Template(pub(super) String);
 
 impl Template {
     pub(super) fn fill(&self, room: &str, text: &str) -> String {
-        self.0.replace("{room}", room).replace("{text}", text)
+        self.0.replace("{room}", room).replace("{bytes}", &text.len().to_string()).replace("{text}", text)
     }
 }
 
@@ -124,9 +126,17 @@ impl Adapter {
     }
 }
 
-/// Appends what reads a page of the feed, before `before` if that is given.
-pub(super) fn read_feed(endpoint: &Endpoint, room: &Room, before: Option<i64>, out: &mut Vec<u8>) {
-    let query = before.map(|before| format!("?before={before}")).unwrap_or_default();
+/// Appends what reads a page of the feed, before `before` if that is given, and of what `query` picks.
+pub(super) fn read_feed(
+    endpoint: &Endpoint,
+    room: &Room,
+    before: Option<i64>,
+    query: Option<&str>,
+    out: &mut Vec<u8>,
+) {
+    let before = before.map(|before| format!("before={before}"));
+    let parts: Vec<&str> = before.as_deref().into_iter().chain(query).collect();
+    let query = if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) };
     let (base, host, token) = (endpoint.base(), &endpoint.host, &room.token);
     let request = format!(
         "GET {base}/api/v1/activities{query} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n"

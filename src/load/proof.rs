@@ -1,10 +1,11 @@
 //! What a subscriber received, beside what it should have.
 
+use std::cmp::Ordering;
+
 use roomcast_client::Verifier;
 use uuid::Uuid;
 
 /// How it is proved that a subscriber got everything.
-#[expect(clippy::large_enum_variant, reason = "all of a run are of one kind")]
 pub(super) enum Proof {
     /// By the `seq` of the one log that it follows.
     Log(Verifier),
@@ -37,6 +38,8 @@ impl Proof {
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     last: Box<[u32]>,
+    /// Whether it is in its room: it has heard something there.
+    pub(super) is_in: bool,
     pub(super) received: u64,
     pub(super) lost: u64,
     pub(super) doubled: u64,
@@ -44,17 +47,22 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// Takes a message. Numbers begin with 1, and each is one more than the one before of its caller.
+    /// Takes a message. Numbers begin with 1, and each is one more than the one before of its caller; 0 is only
+    /// a greeting.
     pub(super) fn observe(&mut self, caller: u16, number: u32) {
+        self.is_in = true;
+        if number == 0 {
+            return;
+        }
         let Some(last) = self.last.get_mut(usize::from(caller)) else { return };
         self.received += 1;
-        if number > *last {
-            self.lost += u64::from(number - *last - 1);
-            *last = number;
-        } else if number == *last {
-            self.doubled += 1;
-        } else {
-            self.out_of_order += 1;
+        match number.cmp(last) {
+            Ordering::Greater => {
+                self.lost += u64::from(number - *last - 1);
+                *last = number;
+            }
+            Ordering::Equal => self.doubled += 1,
+            Ordering::Less => self.out_of_order += 1,
         }
     }
 
@@ -71,7 +79,7 @@ mod tests {
     #[test]
     fn each_caller_has_an_order_of_its_own() {
         let Proof::Numbers(mut numbers) = Proof::of_numbers(2) else { unreachable!() };
-        for (caller, number) in [(1, 1), (0, 1), (1, 2), (0, 2), (0, 3)] {
+        for (caller, number) in [(1, 0), (1, 1), (0, 1), (1, 2), (0, 0), (0, 2), (0, 3)] {
             numbers.observe(caller, number);
         }
         assert_eq!((numbers.received, numbers.lost, numbers.doubled, numbers.out_of_order), (5, 0, 0, 0));

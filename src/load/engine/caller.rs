@@ -15,6 +15,8 @@ use crate::load::wire::{Fault, Pumped, http, pump};
 /// What to ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
+    /// A message into a room that counts for nothing, so that all there hear something.
+    Greet(u32),
     /// A broadcast into a room.
     Publish(u32),
     /// A page of a room's feed.
@@ -25,6 +27,8 @@ pub(super) enum Task {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Page {
     pub(super) before: Option<i64>,
+    /// Whether it has all that there is, so that it may have no holes.
+    pub(super) is_of_all: bool,
 }
 
 /// A request that is to be sent, and since when.
@@ -67,8 +71,9 @@ pub(super) enum Answered {
         status: u16,
         retry_after: Option<Duration>,
         limit: Option<u32>,
+        /// Of a page of the feed, its newest.
         seq: Option<i64>,
-        /// Whether a page of the feed has all that it should.
+        /// Whether a page of the feed is as it should be.
         is_whole: bool,
     },
     /// It is not known.
@@ -162,12 +167,16 @@ impl Caller {
                 return Ok(bytes.len());
             }
             closes = answer.closes;
+            let (seq, is_whole) = match page {
+                Some(page) => feed::judge(&answer.body, page.before, page.is_of_all),
+                None => (Glance::of(&answer.body).map(|glance| glance.seq), true),
+            };
             answered = Some(Answered::With {
                 status: answer.status,
                 retry_after: answer.retry_after,
                 limit: answer.limit,
-                seq: Glance::of(&answer.body).map(|glance| glance.seq),
-                is_whole: page.is_none_or(|page| feed::is_whole(&answer.body, page.before)),
+                seq,
+                is_whole,
             });
             Ok(length)
         })?;

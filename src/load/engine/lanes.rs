@@ -16,7 +16,7 @@ struct Lane {
 /// All of them; none where the server keeps a log.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    lanes: Vec<Lane>,
+    of_callers: Vec<Lane>,
     callers: usize,
     /// How many sockets a room has, and how many rooms have one more.
     members: usize,
@@ -31,7 +31,7 @@ impl Lanes {
     /// all have it.
     pub(super) fn new(rooms: usize, callers: usize, sockets: usize, answers: bool) -> Self {
         Self {
-            lanes: vec![Lane::default(); rooms * callers],
+            of_callers: vec![Lane::default(); rooms * callers],
             callers,
             members: sockets / rooms,
             fuller_rooms: sockets % rooms,
@@ -41,7 +41,7 @@ impl Lanes {
     }
 
     fn of(&mut self, room: u32, caller: usize) -> Option<&mut Lane> {
-        (caller < self.callers).then(|| self.lanes.get_mut(room as usize * self.callers + caller))?
+        (caller < self.callers).then(|| self.of_callers.get_mut(room as usize * self.callers + caller))?
     }
 
     /// The number of what this caller says next.
@@ -69,7 +69,7 @@ impl Lanes {
 
     /// One more has this.
     pub(super) fn heard(&mut self, mark: Mark) {
-        if !self.answers {
+        if !self.answers || mark.number == 0 {
             return;
         }
         let members = self.members + usize::from((mark.room as usize) < self.fuller_rooms);
@@ -94,6 +94,6 @@ impl Lanes {
 
     /// What is owed to those in a room, by caller.
     pub(super) fn owed_in(&self, room: u32) -> impl Iterator<Item = u32> {
-        self.lanes.iter().skip(room as usize * self.callers).take(self.callers).map(|lane| lane.owed)
+        self.of_callers.iter().skip(room as usize * self.callers).take(self.callers).map(|lane| lane.owed)
     }
 }

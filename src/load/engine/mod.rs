@@ -28,6 +28,7 @@ use super::mark::Marks;
 use super::plan::{Demand, Dice, Plan, Scenario};
 use super::process::{Process, own_cpu_ns};
 use super::proof::Proof;
+use super::setup::database_reads;
 use super::wire::{BUFFER_BYTES, Fault};
 
 /// Where a run happens.
@@ -185,12 +186,16 @@ impl<'a> Engine<'a> {
         }
         let before = self.memory_kib()?;
         let opening = self.windowed(Stage::Opening, Self::open_all)?;
+        self.greet_all()?;
         let with_all = self.memory_kib()?;
         let mut returning = None;
         if self.plan.scenario == Scenario::Storm {
             self.drop_all();
             self.burst(self.plan.missed).context("saying what is missed")?;
+            let before = database_reads(&self.site.publish);
             returning = Some(self.windowed(Stage::Returning, Self::return_all)?);
+            let after = database_reads(&self.site.publish);
+            self.tally.return_reads = after.zip(before).map(|(after, before)| after.saturating_sub(before));
         }
         let measured = self.windowed(Stage::Measuring, Self::hold)?;
         let at_end = self.memory_kib()?;

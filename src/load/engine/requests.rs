@@ -85,22 +85,30 @@ impl Engine<'_> {
         self.tally.sent += 1;
         self.busy += 1;
         let (site, payload) = (self.site, self.plan.payload_bytes);
-        let before = match job.task {
-            Task::Read(room) => self.place_in(room),
-            Task::Publish(_) => None,
+        let page = match job.task {
+            Task::Read(room) => Some(Page {
+                before: self.place_in(room),
+                is_of_all: self.plan.feed_query.is_none() && !site.rooms[room as usize].is_of_member,
+            }),
+            Task::Publish(_) | Task::Greet(_) => None,
         };
         let caller = &mut self.callers[index];
         caller.state = State::Busy(job);
         let (marks, lanes) = (&self.marks, &mut self.lanes);
-        caller.page = matches!(job.task, Task::Read(_)).then_some(Page { before });
+        caller.page = page;
         let by = (self.poll.registry(), Token(CALLERS + index));
+        let query = self.plan.feed_query.as_deref();
         let sent = caller.send(by, (&site.adapter, &site.publish), |out| match job.task {
-            Task::Publish(room) => {
-                let (caller, number) = (u16::try_from(index).unwrap_or(u16::MAX), lanes.next(room, index));
+            Task::Publish(room) | Task::Greet(room) => {
+                let number = if let Task::Greet(_) = job.task { 0 } else { lanes.next(room, index) };
+                let caller = u16::try_from(index).unwrap_or(u16::MAX);
                 let text = marks.text(Mark { room, caller, number, due_ns: job.due_ns }, payload);
                 site.adapter.publish(&site.publish, &site.rooms[room as usize], &text, out);
             }
-            Task::Read(room) => read_feed(&site.publish, &site.rooms[room as usize], before, out),
+            Task::Read(room) => {
+                let before = page.and_then(|page| page.before);
+                read_feed(&site.publish, &site.rooms[room as usize], before, query, out);
+            }
         });
         match sent {
             Ok(()) => self.is_said(index),
@@ -120,7 +128,7 @@ impl Engine<'_> {
     fn is_said(&mut self, index: usize) {
         if let State::Busy(job) = self.callers[index].state
             && self.site.adapter.publishes_by_socket()
-            && !self.lanes.answers()
+            && (!self.lanes.answers() || matches!(job.task, Task::Greet(_)))
             && self.callers[index].has_written()
         {
             self.busy -= 1;
@@ -206,7 +214,11 @@ impl Engine<'_> {
                     self.tally.publishes.note(job.due_ns, now_ns);
                 }
             }
-            Task::Read(_) => {
+            Task::Greet(_) => {}
+            Task::Read(room) => {
+                // It tells how long the log is, where nothing else did.
+                let head = &mut self.heads[room as usize];
+                *head = seq.unwrap_or(0).max(*head);
                 self.tally.read += 1;
                 if self.is_measuring {
                     self.tally.pages.note(job.due_ns, now_ns);
