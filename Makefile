@@ -7,10 +7,10 @@ SHELL := /bin/bash
 # rustup's folder, for a shell that was open before Rust was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help run env test check chaos bench fuzz fmt migration clean need-rust
+.PHONY: help run env test check chaos bench bench-peers fuzz fmt migration clean need-rust
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: need-rust ## Build the hub and start it (ARGS="..." goes to it)
 	@cargo build --release --locked
@@ -29,6 +29,9 @@ check: need-rust ## Check format, lints and documentation
 
 bench: need-rust ## Measure the hub beside a bare writer, on both databases (RUNS=3, ROWS="...")
 	@scripts/bench
+
+bench-peers: need-rust ## Measure other servers and the hub with one generator (PEERS="nchan ws ...")
+	@scripts/bench-peers
 
 fuzz: need-rust ## Run every fuzz target for a minute (SECONDS=60, TARGETS="...")
 	@scripts/fuzz --seconds "$(or $(SECONDS),60)" $(TARGETS)
