@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 #
-#   docker build -t roomcast:0.1.0 .
+#   docker build -t roomcast:0.1.0 --build-arg ROOMCAST_COMMIT="$(git rev-parse --short=12 HEAD)" .
 #   docker run -p 127.0.0.1:3000:3000 -v roomcast-data:/data roomcast:0.1.0
 #
 # `scripts/image/try` runs the same steps without Docker.
@@ -35,6 +35,8 @@ COPY migrations/ migrations/
 COPY src/ src/
 COPY crates/ crates/
 COPY --from=page /src/web-demo/dist/ web-demo/dist/
+# What /readyz and reports of the load tester name: the context has no history.
+ARG ROOMCAST_COMMIT
 RUN scripts/image/build
 
 # The same Debian as the builder's, so that the program finds the C library it was linked with.

@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # rustup's folder, for a shell that was open before Rust was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help run env test check chaos bench bench-pieces bench-instructions fuzz fmt migration clean need-rust
+.PHONY: help run env test check chaos bench bench-peers bench-pieces bench-instructions fuzz fmt migration clean need-rust
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench-pieces: need-rust ## Measure the hot pieces one by one, and what they allo
 
 bench-instructions: need-rust ## Count their instructions, beside the recorded ones (ARGS="--record" or words of a name)
 	@scripts/instructions $(ARGS)
+
+bench-peers: need-rust ## Measure other servers and the hub with one generator (PEERS="nchan ws ...")
+	@scripts/bench-peers
 
 fuzz: need-rust ## Run every fuzz target for a minute (SECONDS=60, TARGETS="...")
 	@scripts/fuzz --seconds "$(or $(SECONDS),60)" $(TARGETS)

@@ -32,9 +32,10 @@ struct Room {
 
 struct Bare {
     peers: Slab<Peer>,
-    rooms: HashMap<String, Room>,
+    names: HashMap<String, usize>,
+    rooms: Vec<Room>,
     /// Rooms where something is pending.
-    dirty: Vec<String>,
+    dirty: Vec<usize>,
     coalesces: bool,
 }
 
@@ -49,7 +50,8 @@ pub(crate) fn serve(coalesces: bool) -> Result<()> {
     let mut listener = TcpListener::from_std(socket.into());
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     println!("listening on {}", listener.local_addr()?);
-    let mut bare = Bare { peers: Slab::new(), rooms: HashMap::new(), dirty: Vec::new(), coalesces };
+    let mut bare =
+        Bare { peers: Slab::new(), names: HashMap::new(), rooms: Vec::new(), dirty: Vec::new(), coalesces };
     let (mut events, mut buffer) = (Events::with_capacity(1024), vec![0; 1 << 16]);
     loop {
         poll.poll(&mut events, None::<Duration>)?;
@@ -84,28 +86,41 @@ impl Bare {
         loop {
             let Some(peer) = self.peers.get_mut(key) else { return Ok(()) };
             match peer.stream.read(buffer) {
-                Ok(count @ 1..) => peer.input.extend_from_slice(buffer.get(..count).unwrap_or_default()),
+                Ok(count @ 1..) => {
+                    peer.input.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                    if count < buffer.len() {
+                        break;
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Ok(_) | Err(_) => {
                     self.peers.remove(key);
-                    self.rooms.values_mut().for_each(|room| room.members.retain(|member| *member != key));
+                    self.rooms.iter_mut().for_each(|room| room.members.retain(|member| *member != key));
                     return Ok(());
                 }
             }
         }
-        while self.answer(key)? {}
+        while let Some(peer) = self.peers.get_mut(key) {
+            let mut input = std::mem::take(&mut peer.input);
+            let used = self.answer(key, &input)?;
+            input.drain(..used);
+            if let Some(peer) = self.peers.get_mut(key) {
+                peer.input = input;
+            }
+            if used == 0 {
+                break;
+            }
+        }
         Ok(())
     }
 
-    /// Answers one request, if it is whole.
-    fn answer(&mut self, key: usize) -> Result<bool> {
-        let Some(peer) = self.peers.get_mut(key) else { return Ok(false) };
-        let Some(end) = peer.input.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(false) };
-        let head = String::from_utf8_lossy(peer.input.get(..end).unwrap_or_default()).into_owned();
-        let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
-        let room = head.split(' ').nth(1).context("no path")?.to_owned();
+    /// Answers the request at the start of the input; its length, 0 where it is not whole.
+    fn answer(&mut self, key: usize, input: &[u8]) -> Result<usize> {
+        let Some(end) = memchr::memmem::find(input, b"\r\n\r\n").map(|end| end + 4) else { return Ok(0) };
+        let head = std::str::from_utf8(input.get(..end).unwrap_or_default())?;
+        let header = |name: &str| head.split("\r\n").find_map(|line| line.strip_prefix(name));
+        let room = self.room(head.split(' ').nth(1).context("no path")?);
         if let Some(key_of_client) = header("Sec-WebSocket-Key: ") {
-            peer.input.drain(..end + 4);
             let digest =
                 Sha1::new().chain_update(key_of_client).chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
             let accept = base64::engine::general_purpose::STANDARD.encode(digest.finalize());
@@ -114,33 +129,48 @@ impl Bare {
                  Sec-WebSocket-Accept: {accept}\r\n\r\n"
             );
             self.write(key, answer.as_bytes());
-            self.rooms.entry(room).or_default().members.push(key);
-            return Ok(true);
+            if let Some(room) = self.rooms.get_mut(room) {
+                room.members.push(key);
+            }
+            return Ok(end);
         }
         let length: usize = header("Content-Length: ").context("no length")?.parse()?;
-        let Some(text) = peer.input.get(end + 4..end + 4 + length) else { return Ok(false) };
-        let frame = frame(text);
-        peer.input.drain(..end + 4 + length);
-        let pending = &mut self.rooms.entry(room.clone()).or_default().pending;
-        if pending.is_empty() {
-            self.dirty.push(room);
+        let Some(text) = input.get(end..end + length) else { return Ok(0) };
+        if let Some(Room { pending, .. }) = self.rooms.get_mut(room) {
+            if pending.is_empty() {
+                self.dirty.push(room);
+            }
+            frame(text, pending);
         }
-        pending.extend_from_slice(&frame);
         if !self.coalesces {
             self.flush();
         }
         self.write(key, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-        Ok(true)
+        Ok(end + length)
+    }
+
+    /// The room of this name.
+    fn room(&mut self, name: &str) -> usize {
+        if let Some(room) = self.names.get(name) {
+            return *room;
+        }
+        self.names.insert(name.to_owned(), self.rooms.len());
+        self.rooms.push(Room::default());
+        self.rooms.len() - 1
     }
 
     fn flush(&mut self) {
-        for name in std::mem::take(&mut self.dirty) {
-            let Some(mut room) = self.rooms.remove(&name) else { continue };
-            for member in &room.members {
-                self.write(*member, &room.pending);
+        while let Some(dirty) = self.dirty.pop() {
+            let Some(room) = self.rooms.get_mut(dirty) else { continue };
+            let (members, mut pending) =
+                (std::mem::take(&mut room.members), std::mem::take(&mut room.pending));
+            for member in &members {
+                self.write(*member, &pending);
             }
-            room.pending.clear();
-            self.rooms.insert(name, room);
+            pending.clear();
+            if let Some(room) = self.rooms.get_mut(dirty) {
+                (room.members, room.pending) = (members, pending);
+            }
         }
     }
 
@@ -161,14 +191,13 @@ impl Bare {
     }
 }
 
-fn frame(text: &[u8]) -> Vec<u8> {
-    let mut frame = vec![0x81];
+fn frame(text: &[u8], out: &mut Vec<u8>) {
+    out.push(0x81);
     if let Ok(length @ 0..126) = u8::try_from(text.len()) {
-        frame.push(length);
+        out.push(length);
     } else {
-        frame.push(126);
-        frame.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
+        out.push(126);
+        out.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
     }
-    frame.extend_from_slice(text);
-    frame
+    out.extend_from_slice(text);
 }

@@ -1,281 +1,194 @@
 //! `make bench`: what the hub costs beside the bare writer, row by row, on SQLite and, where `DATABASE_URL` names
-//! one, on PostgreSQL. `roomcast load` measures both, on a CPU of its own. `RUNS` (3) is how often; the table
-//! has the median and the range. `ROWS` picks rows by words of their names.
+//! a server, on PostgreSQL. `roomcast load` measures both, on a CPU of its own. `RUNS` (3) is how often; the tables
+//! have the median and the range. `ROWS` picks rows by words of their names, `FEED_ROWS` is how long the feed's
+//! log is (10,000,000), `DATABASES` which of `sqlite postgres`. The tables go to standard output and to the file
+//! that `BENCH_OUTPUT` names; it ends with 1 where a "must" is missed.
 
 mod bare;
-mod commit;
+mod bench;
+mod feed;
+mod nodes;
+mod postgres;
+mod rows;
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
+use anyhow::{Context as _, Result};
 
-/// What a row is measured on.
-#[derive(Clone, Copy)]
-enum Against {
-    /// The hub alone: the figure itself.
-    Nothing,
-    /// The hub's figure divided by that of the bare writer, which writes each message by itself.
-    Writer,
-    /// The same of the one that writes all that waits at once.
-    Coalescing,
-    /// The hub's figure divided by its own with 1,000 sockets.
-    Smaller,
-    /// The hub's figure less what a commit of one row costs the database itself.
-    Commit,
+use self::bench::{Bench, Found, end_with_stdin};
+use self::postgres::Postgres;
+use self::rows::{Group, Row, groups};
+
+/// What was asked for.
+struct Wanted {
+    runs: usize,
+    words: Vec<String>,
 }
 
-#[derive(Clone, Copy)]
-struct Row {
-    name: &'static str,
-    arguments: &'static str,
-    figure: &'static str,
-    against: Against,
-    /// What it must reach, and should: on SQLite, on PostgreSQL.
-    must: [f64; 2],
-    aim: [f64; 2],
-    /// Whether less is better.
-    is_cost: bool,
+impl Wanted {
+    fn has(&self, row: &Row) -> bool {
+        self.words.iter().all(|word| row.name.contains(word.as_str()))
+    }
 }
 
-const fn row(name: &'static str, arguments: &'static str, figure: &'static str, against: Against) -> Row {
-    Row { name, arguments, figure, against, must: [0.0; 2], aim: [0.0; 2], is_cost: false }
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
 }
 
-const fn at_most(row: Row, must: f64, aim: f64) -> Row {
-    Row { must: [must; 2], aim: [aim; 2], is_cost: true, ..row }
+/// The machine and what is measured, as the output begins.
+fn head(wanted: &Wanted, bench: &Bench) -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let info = read("/proc/cpuinfo");
+    let cpu = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
+    let cores = info.lines().filter(|line| line.starts_with("processor")).count();
+    format!(
+        "Roomcast {} ({}), {cores} CPUs ({}), Linux {}; {} runs, feed of {} rows\n",
+        env!("CARGO_PKG_VERSION"),
+        variable("BENCH_COMMIT").as_deref().unwrap_or("unknown commit"),
+        cpu.trim_start_matches([' ', '\t', ':']),
+        read("/proc/sys/kernel/osrelease").trim(),
+        wanted.runs,
+        bench.feed_rows,
+    )
 }
 
-const fn at_least(row: Row, must: f64, aim: f64) -> Row {
-    Row { must: [must; 2], aim: [aim; 2], ..row }
+/// Measures what is wanted of a group: a list of findings for each row.
+fn measure(group: &Group, bench: &Bench, wanted: &Wanted) -> Result<Vec<Vec<Found>>> {
+    let mut found: Vec<Vec<Found>> = group.rows.iter().map(|_| Vec::new()).collect();
+    for run in 1..=wanted.runs {
+        for ((row, all), one) in group.rows.iter().zip(&mut found).zip((group.measure)(bench)?) {
+            eprintln!("  {run}/{}: {}: {}", wanted.runs, row.name, number(one.value));
+            all.push(one);
+        }
+    }
+    Ok(found)
 }
 
-const ROOM: &str = "room --sockets 10000 --rate 10 --duration 10s";
-const SATURATED: &str = "room --sockets 10000 --closed --duration 5s --patience 60s";
-const ROOMS: &str = "rooms --rooms 1000 --sockets 10000 --closed --duration 5s --patience 60s";
-const GROWN: &str = "room --sockets 18000 --rate 5 --duration 10s";
-const SMALL: &str = "room --sockets 1000 --rate 90 --duration 10s";
-
-fn rows() -> [Row; 10] {
-    let publish = row(
-        "durable broadcasts a second, 64 callers",
-        "publish --duration 5s",
-        "published/s",
-        Against::Nothing,
+/// The line of a row in the table, and whether it reaches what it must.
+fn line(row: &Row, mut found: Vec<Found>, column: usize) -> Result<Option<(String, bool)>> {
+    found.sort_by(|one, other| one.value.total_cmp(&other.value));
+    let (Some(low), Some(high), Some(median)) = (found.first(), found.last(), found.get(found.len() / 2))
+    else {
+        return Ok(None);
+    };
+    let (must, aim) = (row.must.get(column).context("no must")?, row.aim.get(column).context("no aim")?);
+    let reaches = |bound: &f64| if row.is_cost { median.value <= *bound } else { median.value >= *bound };
+    let verdict = match (reaches(aim), reaches(must)) {
+        (true, _) => "aim",
+        (false, true) => "must",
+        (false, false) => "missed",
+    };
+    let sign = if row.is_cost { '≤' } else { '≥' };
+    let shown = |value: Option<f64>| value.map(number).unwrap_or_default();
+    let text = format!(
+        "| {} | {} | {} to {} | {} | {} | {sign} {} | {sign} {} | {verdict} |",
+        row.name,
+        number(median.value),
+        number(low.value),
+        number(high.value),
+        shown(median.hub),
+        shown(median.beside),
+        number(*must),
+        number(*aim),
     );
-    [
-        at_most(
-            row(
-                "KiB per idle socket, 18,000 in 1,000 rooms",
-                "idle --sockets 18000 --rooms 1000 --duration 5s",
-                "kib/socket",
-                Against::Nothing,
-            ),
-            5.0,
-            2.0,
-        ),
-        at_most(
-            row(
-                "CPU ms to accept 10,000 sockets",
-                "idle --sockets 10000 --duration 1s",
-                "cpu/10000-sockets",
-                Against::Nothing,
-            ),
-            1000.0,
-            500.0,
-        ),
-        at_least(
-            row(
-                "room of 10,000, 10/s: deliveries per CPU second, of the writer's",
-                ROOM,
-                "delivered/cpu-s",
-                Against::Writer,
-            ),
-            0.65,
-            0.85,
-        ),
-        at_most(row("the same: p99, of the writer's", ROOM, "p99", Against::Writer), 2.0, 1.3),
-        at_least(
-            row(
-                "the same, saturated: deliveries a second, of the coalescing writer's",
-                SATURATED,
-                "delivered/s",
-                Against::Coalescing,
-            ),
-            0.5,
-            0.8,
-        ),
-        at_least(
-            row(
-                "1,000 rooms of 10, saturated: deliveries a second, of the writer's",
-                ROOMS,
-                "delivered/s",
-                Against::Writer,
-            ),
-            0.25,
-            0.5,
-        ),
-        Row { must: [8000.0, 4000.0], aim: [20_000.0, 10_000.0], ..publish },
-        at_most(
-            row(
-                "ms of a lone broadcast over the database's own commit",
-                "publish --callers 1 --duration 3s",
-                "publish.p50",
-                Against::Commit,
-            ),
-            0.3,
-            0.1,
-        ),
-        at_most(
-            row(
-                "ms until 5,000 sockets are back with 1,000 missed each",
-                "storm --sockets 5000 --missed 1000 --handshakes 1024",
-                "return",
-                Against::Nothing,
-            ),
-            3000.0,
-            1500.0,
-        ),
-        at_least(
-            row(
-                "deliveries per CPU second, 18,000 sockets of 1,000",
-                GROWN,
-                "delivered/cpu-s",
-                Against::Smaller,
-            ),
-            0.8,
-            0.95,
-        ),
-    ]
+    Ok(Some((text, reaches(must))))
 }
 
-/// The bare writer in a process of its own, on the first CPU.
-struct Writer {
-    process: Child,
-    address: String,
-}
-
-impl Writer {
-    fn start(mode: &str) -> Result<Self> {
-        let program = std::env::current_exe()?;
-        let mut process = Command::new("taskset")
-            .args(["-c", "0"])
-            .arg(program)
-            .arg(mode)
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("starting the bare writer under taskset (util-linux)")?;
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().context("no output")?).read_line(&mut line)?;
-        let address = line.trim().strip_prefix("listening on ").context("the bare writer did not start")?;
-        Ok(Self { process, address: address.to_owned() })
+/// A number to three digits or so.
+fn number(value: f64) -> String {
+    match value.abs() {
+        large if large >= 1000.0 => {
+            let digits = format!("{value:.0}");
+            let groups: Vec<&str> = digits
+                .as_bytes()
+                .rchunks(3)
+                .rev()
+                .filter_map(|group| std::str::from_utf8(group).ok())
+                .collect();
+            groups.join(",")
+        }
+        middle if middle >= 20.0 => format!("{value:.0}"),
+        small if small >= 2.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
     }
 }
 
-impl Drop for Writer {
-    fn drop(&mut self) {
-        // It serves until somebody ends it.
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-/// Runs the load tester; the figure that it found.
-fn load(arguments: &str, target: &[&str], figure: &str) -> Result<f64> {
-    let folder = tempfile::tempdir()?;
-    let report = folder.path().join("report.json");
-    let output = Command::new(env!("CARGO_BIN_EXE_roomcast"))
-        .arg("load")
-        .args(arguments.split(' '))
-        .args(target)
-        .args(["--pin", "--json"])
-        .arg(&report)
-        // No setting that lies around is meant here.
-        .current_dir(folder.path())
-        .output()
-        .context("running the load tester")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{arguments}: {said}\n{}", String::from_utf8_lossy(&output.stdout));
-    let report: Value = serde_json::from_slice(&std::fs::read(report)?)?;
-    let used = report.pointer("/generator/shareOfCore").and_then(Value::as_f64).unwrap_or_default();
-    if used > 0.9 {
-        eprintln!("  the generator used {:.0} % of its CPU: the server can do more", used * 100.0);
-    }
-    let found = report.get("figures").and_then(|figures| figures.get(figure)).and_then(Value::as_f64);
-    found.with_context(|| format!("{arguments} has no {figure}"))
-}
-
-fn on_hub(row: &Row, arguments: &str, database: Option<&str>) -> Result<f64> {
-    let mut target = vec!["--spawn"];
-    target.extend(database.map(|url| ["--database-url", url]).into_iter().flatten());
-    load(arguments, &target, row.figure)
-}
-
-fn on_writer(row: &Row, mode: &str) -> Result<f64> {
-    let writer = Writer::start(mode)?;
-    let (hear, say) =
-        (format!("ws://{}/{{room}}", writer.address), format!("http://{}/{{room}}", writer.address));
-    let pid = writer.process.id().to_string();
-    let target = ["--adapter", "plain", "--url", &hear, "--publish-url", &say, "--pid", &pid];
-    load(row.arguments, &target, row.figure)
-}
-
-fn measure(row: &Row, database: Option<&str>) -> Result<f64> {
-    let hub = on_hub(row, row.arguments, database)?;
-    Ok(match row.against {
-        Against::Nothing => hub,
-        Against::Writer => hub / on_writer(row, "bare")?,
-        Against::Coalescing => hub / on_writer(row, "coalescing")?,
-        Against::Smaller => hub / on_hub(row, SMALL, database)?,
-        Against::Commit => hub - commit::alone_ms(database)?,
-    })
-}
-
-fn table(database: Option<&str>, runs: usize, words: &[String]) -> Result<()> {
-    let column = usize::from(database.is_some());
-    println!(
-        "\n| {} | median | range | must | aim | |",
-        ["SQLite", "PostgreSQL"].get(column).context("no name")?
+/// The table of one database, and how many rows miss what they must reach.
+fn table(bench: &Bench, wanted: &Wanted) -> Result<(String, usize)> {
+    let column = usize::from(bench.postgres.is_some());
+    let name = ["SQLite", "PostgreSQL"].get(column).context("no name")?;
+    eprintln!("{name}");
+    let mut out = format!(
+        "\n| {name} | median | range | hub | beside | must | aim | |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n"
     );
-    println!("| --- | --- | --- | --- | --- | --- |");
-    for row in rows().iter().filter(|row| words.iter().all(|word| row.name.contains(word.as_str()))) {
-        let mut found = (0..runs).map(|_| measure(row, database)).collect::<Result<Vec<f64>>>()?;
-        found.sort_by(f64::total_cmp);
-        let (Some(low), Some(high), Some(median)) = (found.first(), found.last(), found.get(runs / 2)) else {
-            continue;
+    let mut missed = 0;
+    for group in groups().iter().filter(|group| group.rows.iter().any(|row| wanted.has(row))) {
+        let all = match measure(group, bench, wanted) {
+            Ok(all) => all,
+            Err(error) => {
+                eprintln!("  {error:#}");
+                for row in &group.rows {
+                    missed += 1;
+                    writeln!(out, "| {} | failed | | | | | | missed |", row.name)?;
+                }
+                continue;
+            }
         };
-        let (must, aim) = (row.must.get(column).context("no must")?, row.aim.get(column).context("no aim")?);
-        let reaches = |bound: &f64| if row.is_cost { median <= bound } else { median >= bound };
-        let verdict = if reaches(aim) {
-            "aim"
-        } else if reaches(must) {
-            "must"
-        } else {
-            "missed"
-        };
-        println!("| {} | {median:.2} | {low:.2} to {high:.2} | {must} | {aim} | {verdict} |", row.name);
+        for (row, found) in group.rows.iter().zip(all) {
+            if let Some((line, is_reached)) = line(row, found, column)? {
+                missed += usize::from(!is_reached);
+                writeln!(out, "{line}")?;
+            }
+        }
     }
-    Ok(())
+    Ok((out, missed))
 }
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.first().map(String::as_str) {
-        Some("bare") => return bare::serve(false),
-        Some("coalescing") => return bare::serve(true),
-        // `cargo test --all-targets` runs benches too, with another flag: there is nothing to test here.
-        _ if !arguments.iter().any(|argument| argument == "--bench") => return Ok(()),
-        _ => {}
+    let mode = arguments.first().map(String::as_str);
+    if let Some("bare" | "coalescing") = mode {
+        end_with_stdin();
+        return bare::serve(mode == Some("coalescing"));
+    }
+    // `cargo test --all-targets` runs benches too, with another flag: there is nothing to test here.
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        return Ok(());
     }
     rlimit::increase_nofile_limit(u64::MAX)?;
-    let variable = |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
-    let runs = variable("RUNS").and_then(|runs| runs.parse().ok()).unwrap_or(3usize).max(1);
-    let words: Vec<String> =
-        variable("ROWS").unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-    table(None, runs, &words)?;
-    match variable("DATABASE_URL") {
-        Some(url) => table(Some(&url), runs, &words),
-        None => Ok(()),
+    let wanted = Wanted {
+        runs: variable("RUNS").and_then(|runs| runs.parse().ok()).unwrap_or(3).max(1),
+        words: variable("ROWS").unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+    };
+    let feed_rows =
+        variable("FEED_ROWS").and_then(|rows| rows.parse().ok()).unwrap_or(10_000_000).max(100_000);
+    let databases = variable("DATABASES").unwrap_or_else(|| "sqlite postgres".to_owned());
+    let mut benches = Vec::new();
+    if databases.contains("sqlite") {
+        benches.push(Bench { postgres: None, redis_url: None, feed_rows });
     }
+    if let Some(url) = variable("DATABASE_URL").filter(|_| databases.contains("postgres")) {
+        benches.push(Bench {
+            postgres: Some(Postgres::at(&url)?),
+            redis_url: variable("REDIS_URL"),
+            feed_rows,
+        });
+    }
+    let mut output = benches.first().map(|bench| head(&wanted, bench)).unwrap_or_default();
+    print!("{output}");
+    let mut all_missed = 0;
+    for bench in &benches {
+        let (text, missed) = table(bench, &wanted)?;
+        print!("{text}");
+        output += &text;
+        all_missed += missed;
+    }
+    if let Some(path) = variable("BENCH_OUTPUT") {
+        std::fs::write(&path, output).with_context(|| format!("cannot write {path}"))?;
+    }
+    if all_missed > 0 {
+        eprintln!("{all_missed} rows miss what they must reach");
+        std::process::exit(1);
+    }
+    Ok(())
 }

@@ -392,7 +392,8 @@ impl Draft<'_> {
 
 /// The audience of every member.
 pub(crate) const AUDIENCE_EVERYONE: &str = "EVERYONE";
-const AUDIENCE_ADMINS: &str = "ADMINS";
+/// `audience_kind` of what admins may see.
+pub(crate) const AUDIENCE_ADMINS: &str = "ADMINS";
 /// The audience of admins and the one user in `audience_id`.
 pub(crate) const AUDIENCE_ADMINS_AND: &str = "ADMINS_AND";
 /// The audience whose members stand in `activity_recipients`.

@@ -24,6 +24,9 @@ const PAYLOAD: std::ops::RangeInclusive<usize> = load::MARK_BYTES..=4096;
 /// The rooms that a run may have.
 const MAX_ROOMS: usize = 1 << 20;
 
+/// The numbers that subscribers of a plain server may keep, four bytes each.
+const MAX_NUMBERS: usize = 100_000_000;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ScenarioName {
     /// Hold sockets: memory, accept rate, heartbeats
@@ -95,11 +98,12 @@ pub(super) struct LoadArgs {
     #[arg(long, value_enum, default_value = "roomcast", help_heading = "Other servers", conflicts_with_all = ["spawn"])]
     adapter: AdapterName,
 
-    /// Where to publish: POST to `http://…`, or say --publish-message at `ws://…`; `{room}` is the room's number
-    #[arg(long, help_heading = "Other servers")]
+    /// Where to publish, if not at --url. Of Roomcast, another node of the same cluster; of another server, where to
+    /// POST (`http://…/{room}`) or to say --publish-message (`ws://…`); `{room}` is the room's number
+    #[arg(long, help_heading = "Target", conflicts_with = "spawn")]
     publish_url: Option<String>,
 
-    /// What publishes `{text}` in `{room}` over a socket
+    /// What publishes `{text}`, of `{bytes}` bytes, in `{room}` over a socket
     #[arg(long, help_heading = "Other servers", requires = "publish_url")]
     publish_message: Option<String>,
 
@@ -146,6 +150,10 @@ pub(super) struct LoadArgs {
     /// Share of the requests that reads the feed, from 0 to 1: 0.2 in mixed
     #[arg(long, help_heading = "Load")]
     reads: Option<f64>,
+
+    /// What pages of the feed are asked for, besides their place: `type=USER_JOINED&limit=20`
+    #[arg(long, help_heading = "Load")]
+    feed_query: Option<String>,
 
     /// Share of the sockets that drops and comes back, a second: 0.01 in mixed
     #[arg(long, help_heading = "Load")]
@@ -248,7 +256,8 @@ impl LoadArgs {
         };
         let target = self.target(database_url)?;
         let plan = self.plan(&target)?;
-        Ok(Job { plan, target, pid: self.pid, pins: self.pin, expectations })
+        let publish_url = self.publish_url.clone().filter(|_| self.adapter == AdapterName::Roomcast);
+        Ok(Job { plan, target, publish_url, pid: self.pid, pins: self.pin, expectations })
     }
 
     fn target(&self, database_url: Option<String>) -> anyhow::Result<Target> {
@@ -272,8 +281,8 @@ impl LoadArgs {
             }));
         }
         ensure!(
-            self.publish_url.is_none() && self.subscribe_message.is_none(),
-            "--publish-url and --subscribe-message are for --adapter plain"
+            self.publish_message.is_none() && self.subscribe_message.is_none(),
+            "--publish-message and --subscribe-message are for --adapter plain"
         );
         match (&self.email, &self.credentials) {
             (Some(email), _) => Ok(Target::Accounts(url, vec![self.account(email)?])),
@@ -324,11 +333,12 @@ impl LoadArgs {
         };
         let sockets = if has_sockets { self.sockets.unwrap_or(usual.sockets) } else { 0 };
         self.check(rooms, sockets, has_sockets)?;
-        let demand = self.demand(scenario, &usual)?;
         ensure!(
-            demand != Demand::Closed || self.publish_message.is_none(),
-            "what is said over a socket is not acknowledged, so there is no closed loop: give a --rate"
+            !is_plain || (rooms + sockets).saturating_mul(self.callers) <= MAX_NUMBERS,
+            "every subscriber keeps a number for every caller of a plain server: --sockets times --callers is up to \
+             {MAX_NUMBERS}"
         );
+        let demand = self.demand(scenario, &usual)?;
         Ok(Plan {
             scenario,
             rooms,
@@ -336,6 +346,7 @@ impl LoadArgs {
             demand,
             callers: self.callers,
             reads: self.reads.unwrap_or(usual.reads),
+            feed_query: self.feed_query.clone(),
             churn: if has_sockets { self.churn.unwrap_or(usual.churn) } else { 0.0 },
             history: self.history.unwrap_or(usual.history),
             missed: if scenario == Scenario::Storm { self.missed } else { 0 },
@@ -361,6 +372,11 @@ impl LoadArgs {
             PAYLOAD.end()
         );
         ensure!(self.handshakes > 0, "--handshakes is from 1");
+        let is_query = |query: &str| query.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        ensure!(
+            self.feed_query.as_deref().is_none_or(is_query),
+            "--feed-query is part of a URL: type=X, without spaces"
+        );
         for (name, rate) in [("--rate", self.rate), ("--ramp", self.ramp)] {
             ensure!(
                 rate.is_none_or(|rate| (0.001..=1e7).contains(&rate)),

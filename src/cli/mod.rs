@@ -40,7 +40,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the hub (the default)
-    Serve,
+    Serve {
+        /// Stop when standard input ends, as it does when whoever holds its other end is killed
+        #[arg(long, hide = true)]
+        until_stdin_ends: bool,
+    },
     /// Bring the database up to date, then end
     Migrate,
     /// Fill an empty hub with two organisations to play with, then end
@@ -160,8 +164,8 @@ impl Cli {
     /// Runs the command.
     async fn run(self, environment: &Environment, matches: &ArgMatches) -> anyhow::Result<()> {
         crate::telemetry::logs::init(&self.config.telemetry)?;
-        match self.command.unwrap_or(Command::Serve) {
-            Command::Serve => serve::run(self.config).await,
+        match self.command.unwrap_or(Command::Serve { until_stdin_ends: false }) {
+            Command::Serve { until_stdin_ends } => serve::run(self.config, until_stdin_ends).await,
             Command::Migrate => migrate::run(&self.config).await,
             Command::Seed => seed::run(self.config).await,
             Command::Openapi => openapi::run(),

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::config::Config;
@@ -13,14 +14,16 @@ const RESERVED_FILES: usize = 64;
 
 /// Serves until SIGTERM or SIGINT, then stops in good order; at once when one comes again. SIGHUP has a hub
 /// that speaks TLS look at its certificate.
-pub(super) async fn run(mut config: Config) -> anyhow::Result<()> {
+pub(super) async fn run(mut config: Config, until_stdin_ends: bool) -> anyhow::Result<()> {
     config.server.max_connections = bound_connections(&config);
+    let mut ended = if until_stdin_ends { Some(end_of_stdin()?) } else { None };
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let mut signalled = async || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            () = end(&mut ended) => {}
         }
     };
     // Without TLS it ends the program, as when its terminal is closed.
@@ -56,6 +59,30 @@ pub(super) async fn run(mut config: Config) -> anyhow::Result<()> {
             Ok(())
         }
         () = signalled() => anyhow::bail!("stopped at once, at the second signal"),
+    }
+}
+
+/// Hears of the end of standard input, from a thread: a read of it cannot be given up.
+fn end_of_stdin() -> anyhow::Result<oneshot::Receiver<()>> {
+    let (say, hear) = oneshot::channel();
+    let read = move || {
+        // A read that fails is an end, too.
+        drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
+        drop(say);
+    };
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(read).context("cannot start a thread")?;
+    Ok(hear)
+}
+
+/// The end that is waited for, once; never, where none is.
+async fn end(ended: &mut Option<oneshot::Receiver<()>>) {
+    match ended {
+        Some(hear) => {
+            // It tells by being dropped.
+            drop(hear.await);
+            *ended = None;
+        }
+        None => std::future::pending().await,
     }
 }
 

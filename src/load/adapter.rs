@@ -1,9 +1,10 @@
 //! How a server is spoken to: Roomcast, or any that fans out what it is told over a plain WebSocket.
 
-use roomcast_client::{Frame, Glance, Position};
+use roomcast_client::Position;
 use uuid::Uuid;
 
 use super::address::Endpoint;
+use super::proof::Proof;
 use super::wire::frame;
 
 /// The key of every handshake, and what a server that understood it answers (RFC 6455, section 1.3). It
@@ -18,6 +19,8 @@ pub(super) struct Room {
     pub(super) organisation_id: Uuid,
     /// The token of its admin.
     pub(super) token: String,
+    /// Whether whoever has it is another member, who may see only some of it.
+    pub(super) is_of_member: bool,
     /// What stands for `{room}` in templates.
     pub(super) name: String,
 }
@@ -44,27 +47,14 @@ pub(super) struct Plain {
     pub(super) message: Option<Template>,
 }
 
-/// A text with `{room}` and `{text}` to be filled in.
+/// A text with `{room}`, `{text}` and its length as `{bytes}` to be filled in.
 #[derive(Debug, Clone)]
 pub(super) struct Template(pub(super) String);
 
 impl Template {
     pub(super) fn fill(&self, room: &str, text: &str) -> String {
-        self.0.replace("{room}", room).replace("{text}", text)
+        self.0.replace("{room}", room).replace("{bytes}", &text.len().to_string()).replace("{text}", text)
     }
-}
-
-/// What a message from the server is.
-#[derive(Debug)]
-pub(super) enum Heard {
-    /// An activity, or a message that counts as one.
-    Activity(i64),
-    /// Another frame of Roomcast's.
-    Frame(Box<Frame>),
-    /// Nothing that says anything here.
-    Nothing,
-    /// What should not be there.
-    Nonsense,
 }
 
 impl Adapter {
@@ -78,23 +68,11 @@ impl Adapter {
         matches!(self, Self::Plain(Plain { message: Some(_), .. }))
     }
 
-    /// Whether the order within a room is that of the publishers, so that one of them has to say it all.
-    pub(super) fn order_is_the_publishers(&self) -> bool {
-        matches!(self, Self::Plain(_))
-    }
-
-    /// What a message is. A plain one counts by the number in its mark.
-    pub(super) fn hear(&self, text: &[u8], number: Option<u32>) -> Heard {
+    /// How it is proved that a subscriber of a room got everything.
+    pub(super) fn proof(&self, room: &Room, callers: usize) -> Proof {
         match self {
-            Self::Plain(_) => number.map_or(Heard::Nothing, |number| Heard::Activity(number.into())),
-            Self::Roomcast => match Glance::of(text) {
-                Some(glance) => Heard::Activity(glance.seq),
-                None => match std::str::from_utf8(text).ok().and_then(|text| Frame::decode(text).ok()) {
-                    Some(Frame::Activity(activity)) => Heard::Activity(activity.seq),
-                    Some(frame) => Heard::Frame(Box::new(frame)),
-                    None => Heard::Nonsense,
-                },
-            },
+            Self::Plain(_) => Proof::of_numbers(callers),
+            Self::Roomcast => Proof::of_log(room.organisation_id),
         }
     }
 
@@ -148,9 +126,17 @@ impl Adapter {
     }
 }
 
-/// Appends what reads a page of the feed, before `before` if that is given.
-pub(super) fn read_feed(endpoint: &Endpoint, room: &Room, before: Option<i64>, out: &mut Vec<u8>) {
-    let query = before.map(|before| format!("?before={before}")).unwrap_or_default();
+/// Appends what reads a page of the feed, before `before` if that is given, and of what `query` picks.
+pub(super) fn read_feed(
+    endpoint: &Endpoint,
+    room: &Room,
+    before: Option<i64>,
+    query: Option<&str>,
+    out: &mut Vec<u8>,
+) {
+    let before = before.map(|before| format!("before={before}"));
+    let parts: Vec<&str> = before.as_deref().into_iter().chain(query).collect();
+    let query = if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) };
     let (base, host, token) = (endpoint.base(), &endpoint.host, &room.token);
     let request = format!(
         "GET {base}/api/v1/activities{query} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n"

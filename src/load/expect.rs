@@ -28,7 +28,7 @@ pub enum Relation {
 }
 
 /// All figures that may be expected, their unit and what they are.
-pub const FIGURES: [(&str, Unit, &str); 28] = [
+pub const FIGURES: [(&str, Unit, &str); 29] = [
     ("p50", Unit::Time, "median of the scenario's main latency"),
     ("p90", Unit::Time, "the same, nine in ten"),
     ("p99", Unit::Time, "the same, 99 in 100"),
@@ -40,6 +40,7 @@ pub const FIGURES: [(&str, Unit, &str); 28] = [
     ("feed.p99", Unit::Time, "page of the feed"),
     ("open.p99", Unit::Time, "opening a socket, to its WELCOME"),
     ("return", Unit::Time, "storm: until the last has all that it missed"),
+    ("reads", Unit::Number, "storm: reads of its database by the hub meanwhile"),
     ("lost", Unit::Number, "activities that a subscriber was owed and did not get"),
     ("doubled", Unit::Number, "activities that came twice"),
     ("out-of-order", Unit::Number, "activities that came after a later one"),

@@ -3,21 +3,23 @@
 use memchr::memmem::Finder;
 
 /// The length of a mark.
-pub const MARK_BYTES: usize = 36;
+pub const MARK_BYTES: usize = 40;
 
 /// What a mark says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark {
     /// The room that it was sent to.
     pub(super) room: u32,
-    /// Its number in that room, from 1.
+    /// Who sent it.
+    pub(super) caller: u16,
+    /// Its number among what that caller sent to that room, from 1.
     pub(super) number: u32,
     /// When it should have been sent, in nanoseconds since the generator began.
     pub(super) due_ns: u64,
 }
 
-/// Writes and finds the marks of one run: `~` and the run, the room, the number and the moment in
-/// hexadecimal digits, and `~`.
+/// Writes and finds the marks of one run: `~` and the run, the room, the caller, the number and the
+/// moment in hexadecimal digits, and `~`.
 pub(super) struct Marks {
     begin: String,
     finder: Finder<'static>,
@@ -32,23 +34,26 @@ impl Marks {
 
     /// A text of `bytes` bytes, or a mark's if that is more, with this mark.
     pub(super) fn text(&self, mark: Mark, bytes: usize) -> String {
-        let Mark { room, number, due_ns } = mark;
-        let marked = format!("{}{room:06x}{number:08x}{due_ns:012x}~", self.begin);
+        let Mark { room, caller, number, due_ns } = mark;
+        let marked = format!("{}{room:06x}{caller:04x}{number:08x}{due_ns:012x}~", self.begin);
         format!("{marked:x<bytes$}")
     }
 
-    /// The mark in a text; none where nothing of this run is in it.
-    pub(super) fn find(&self, text: &[u8]) -> Option<Mark> {
+    /// The first mark in a text and what follows it; none where nothing of this run is in it.
+    pub(super) fn find<'t>(&self, text: &'t [u8]) -> Option<(Mark, &'t [u8])> {
         let rest = text.get(self.finder.find(text)? + self.begin.len()..)?;
         let (room, rest) = rest.split_at_checked(6)?;
+        let (caller, rest) = rest.split_at_checked(4)?;
         let (number, rest) = rest.split_at_checked(8)?;
         let (due, rest) = rest.split_at_checked(12)?;
-        (rest.first() == Some(&b'~')).then_some(())?;
-        Some(Mark {
+        let rest = rest.strip_prefix(b"~")?;
+        let mark = Mark {
             room: u32::try_from(hexadecimal(room)?).ok()?,
+            caller: u16::try_from(hexadecimal(caller)?).ok()?,
             number: u32::try_from(hexadecimal(number)?).ok()?,
             due_ns: hexadecimal(due)?,
-        })
+        };
+        Some((mark, rest))
     }
 }
 
@@ -72,14 +77,16 @@ mod tests {
     proptest! {
         #[test]
         fn a_mark_is_found_wherever_it_stands(
-            room in 0u32..1 << 24, number in any::<u32>(), due_ns in 0u64..1 << 48, bytes in 0usize..500,
-            before in "[a-z~0-9]{0,40}",
+            room in 0u32..1 << 24, caller in any::<u16>(), number in any::<u32>(), due_ns in 0u64..1 << 48,
+            bytes in 0usize..500, before in "[a-z~0-9]{0,40}",
         ) {
-            let (marks, mark) = (Marks::of(7), Mark { room, number, due_ns });
+            let (marks, mark) = (Marks::of(7), Mark { room, caller, number, due_ns });
             let text = marks.text(mark, bytes);
             prop_assert_eq!(text.len(), bytes.max(MARK_BYTES));
-            prop_assert_eq!(marks.find(format!("{{{before}\"{text}\"}}").as_bytes()), Some(mark));
-            prop_assert_eq!(Marks::of(8).find(text.as_bytes()), None);
+            let twice = format!("{{{before}\"{text}\"}}{text}");
+            let (found, rest) = marks.find(twice.as_bytes()).unwrap();
+            prop_assert_eq!((found, marks.find(rest).map(|(mark, _)| mark)), (mark, Some(mark)));
+            prop_assert!(Marks::of(8).find(text.as_bytes()).is_none());
         }
 
         #[test]

@@ -13,6 +13,7 @@ mod feed;
 mod mark;
 pub mod plan;
 mod process;
+mod proof;
 pub mod report;
 mod setup;
 mod spawn;
@@ -31,7 +32,7 @@ use self::address::{Endpoint, Sources};
 use self::engine::{Engine, Live, Site};
 use self::expect::Expectations;
 pub use self::mark::MARK_BYTES;
-use self::plan::Plan;
+use self::plan::{Plan, Scenario};
 use self::process::{Pins, Process};
 use self::report::{Build, Report, Server};
 pub use self::setup::Credentials;
@@ -69,6 +70,8 @@ pub struct Job {
     pub plan: Plan,
     /// To whom.
     pub target: Target,
+    /// Where broadcasts go, if that is another node than the one with the sockets.
+    pub publish_url: Option<String>,
     /// The process of a server that the run did not start, to be measured.
     pub pid: Option<u32>,
     /// Whether the generator has a CPU of its own.
@@ -82,7 +85,7 @@ const RESERVED_FILES: u64 = 64;
 
 /// Runs it; `stop` ends it early, with an error. The report is there even if the run failed: then it says why.
 pub fn run(job: &Job, stop: &AtomicBool) -> anyhow::Result<Report> {
-    let Job { plan, target, pid, pins, expectations } = job;
+    let Job { plan, target, publish_url, pid, pins, expectations } = job;
     check_files(plan)?;
     let pins = if *pins { Some(Pins::find()?) } else { None };
     let progress = Progress::new(plan.scenario.name());
@@ -97,7 +100,10 @@ pub fn run(job: &Job, stop: &AtomicBool) -> anyhow::Result<Report> {
     };
     pins.as_ref().map_or(Ok(()), Pins::of_generator)?;
     let process = hub.as_ref().map(Hub::process).or(pid.map(Process));
-    let (site, server) = prepare(plan, target, hub.as_ref(), process, &progress)?;
+    let (mut site, server) = prepare(plan, target, hub.as_ref(), process, &progress)?;
+    if let Some(url) = publish_url {
+        site.publish = Endpoint::parse(url)?;
+    }
     let (live, samples, is_over) = (Live::default(), Mutex::new(Vec::new()), AtomicBool::new(false));
     let finished = std::thread::scope(|scope| {
         let watcher = scope.spawn(|| watch::watch(plan, &live, process, &progress, &samples, &is_over));
@@ -154,7 +160,10 @@ fn prepare(
     let server = ask_server(&endpoint, url, hub.is_some(), &on_wait)?;
     progress.say("signing in");
     let ready = match target {
-        Target::Accounts(_, accounts) => setup::sign_in(&endpoint, accounts, &on_wait)?,
+        Target::Accounts(_, accounts) => {
+            let only_admins = plan.scenario != Scenario::Feed || plan.history > 0 || plan.reads < 1.0;
+            setup::sign_in(&endpoint, accounts, only_admins, &on_wait)?
+        }
         Target::Spawn(_) | Target::SelfServe(_) | Target::Plain(_) => {
             progress.say(format!("founding {} organisations", plan.rooms));
             setup::found(&endpoint, plan.rooms, &on_wait)?

@@ -62,6 +62,8 @@ pub struct Plan {
     pub callers: usize,
     /// Which share of the requests reads the feed, from 0 to 1.
     pub reads: f64,
+    /// What else is asked of the feed, as `type=X`.
+    pub feed_query: Option<String>,
     /// Which share of the sockets drops and comes back, a second.
     pub churn: f64,
     /// What each room has in its log before the measuring begins.

@@ -97,6 +97,18 @@ impl<'a> Api<'a> {
         token: &str,
         body: &Value,
     ) -> anyhow::Result<(Reply, Option<Duration>)> {
+        let (status, body, wait) = self.send(method, path, token, body)?;
+        Ok((Reply { status, body: serde_json::from_slice(&body).unwrap_or_default() }, wait))
+    }
+
+    /// Status and body of an answer, and for how long it says to wait.
+    fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &Value,
+    ) -> anyhow::Result<(u16, Vec<u8>, Option<Duration>)> {
         let (host, base) = (&self.endpoint.host, self.endpoint.base());
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let authorisation =
@@ -120,8 +132,7 @@ impl<'a> Api<'a> {
                 if !answer.closes {
                     self.stream = Some(stream);
                 }
-                let body = serde_json::from_slice(&answer.body).unwrap_or_default();
-                return Ok((Reply { status: answer.status, body }, answer.retry_after));
+                return Ok((answer.status, answer.body.into_owned(), answer.retry_after));
             }
         }
     }
@@ -136,6 +147,17 @@ impl<'a> Api<'a> {
     }
 }
 
+/// How often the server has read its database so far, as its metrics tell; none where it does not show them.
+pub(super) fn database_reads(endpoint: &Endpoint) -> Option<u64> {
+    let answer = Api::new(endpoint, &|_| {}).send("GET", "/metrics", "", &Value::Null).ok();
+    let (_, body, _) = answer.filter(|(status, ..)| *status == 200)?;
+    let text = String::from_utf8(body).ok()?;
+    let line = text.lines().find(|line| {
+        line.starts_with("roomcast_database_transactions_total{") && line.contains("mode=\"read\"")
+    })?;
+    line.rsplit_once(' ')?.1.parse().ok()
+}
+
 /// Rooms that may be used, and for how long.
 pub(super) struct Ready {
     pub(super) rooms: Vec<Room>,
@@ -143,10 +165,11 @@ pub(super) struct Ready {
     pub(super) expires_in: Duration,
 }
 
-/// Signs in with each of these.
+/// Signs in with each of these. Members will do where nothing is broadcast.
 pub(super) fn sign_in(
     endpoint: &Endpoint,
     accounts: &[Credentials],
+    only_admins: bool,
     on_wait: &(dyn Fn(Duration) + Sync),
 ) -> anyhow::Result<Ready> {
     let mut api = Api::new(endpoint, on_wait);
@@ -158,8 +181,9 @@ pub(super) fn sign_in(
         let session = api.must("POST", "/api/v1/auth/login", "", &body);
         let session = session.with_context(|| format!("signing in as {}", account.email))?;
         let role = session.pointer("/user/role").and_then(Value::as_str).unwrap_or_default();
-        ensure!(role == "ADMIN", "{} is no admin there, and only admins broadcast", account.email);
-        session_of(&session)
+        let is_admin = role == "ADMIN";
+        ensure!(is_admin || !only_admins, "{} is no admin there, and only admins broadcast", account.email);
+        session_of(&session).map(|(room, expires_in)| (Room { is_of_member: !is_admin, ..room }, expires_in))
     });
     ready(sessions.collect::<anyhow::Result<_>>()?)
 }
@@ -224,7 +248,7 @@ fn session_of(session: &Value) -> anyhow::Result<(Room, Duration)> {
     let room = Room {
         organisation_id: text("/organisation/id")?.parse().context("an odd organisation id")?,
         token: text("/accessToken")?.to_owned(),
-        name: String::new(),
+        ..Room::default()
     };
     Ok((room, Duration::from_secs(expires_in)))
 }

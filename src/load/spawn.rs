@@ -48,13 +48,18 @@ impl Hub {
             File::create(folder.path().join("log")).context("cannot write into the temporary folder")?;
         let mut command = Command::new(program);
         // Nothing of the settings here is meant for it, a database least of all.
-        command.arg("serve").env_clear().envs(SETTINGS).env("ROOMCAST_DATA_DIR", folder.path().join("data"));
+        command
+            .args(["serve", "--until-stdin-ends"])
+            .env_clear()
+            .envs(SETTINGS)
+            .env("ROOMCAST_DATA_DIR", folder.path().join("data"));
         if let Some(url) = database_url {
             command.env("DATABASE_URL", url).env("JWT_ACCESS_SECRET", super::setup::random_text()?);
         }
         let process = command
             .current_dir(folder.path())
-            .stdin(Stdio::null())
+            // Its other end closes however this process ends.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()

@@ -1,6 +1,5 @@
 //! A connection that asks: broadcasts, and pages of the feed.
 
-use std::collections::VecDeque;
 use std::io::{ErrorKind, Write as _};
 use std::time::Duration;
 
@@ -16,6 +15,8 @@ use crate::load::wire::{Fault, Pumped, http, pump};
 /// What to ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
+    /// A message into a room that counts for nothing, so that all there hear something.
+    Greet(u32),
     /// A broadcast into a room.
     Publish(u32),
     /// A page of a room's feed.
@@ -26,6 +27,8 @@ pub(super) enum Task {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Page {
     pub(super) before: Option<i64>,
+    /// Whether it has all that there is, so that it may have no holes.
+    pub(super) is_of_all: bool,
 }
 
 /// A request that is to be sent, and since when.
@@ -49,8 +52,6 @@ pub(super) enum State {
 /// One caller with one connection.
 pub(super) struct Caller {
     pub(super) state: State,
-    /// What only this one may send, in this order.
-    pub(super) queue: VecDeque<Job>,
     /// Whether it stands in the list of those that are free.
     pub(super) is_listed: bool,
     /// The page that it asked for.
@@ -70,8 +71,9 @@ pub(super) enum Answered {
         status: u16,
         retry_after: Option<Duration>,
         limit: Option<u32>,
+        /// Of a page of the feed, its newest.
         seq: Option<i64>,
-        /// Whether a page of the feed has all that it should.
+        /// Whether a page of the feed is as it should be.
         is_whole: bool,
     },
     /// It is not known.
@@ -82,7 +84,6 @@ impl Caller {
     pub(super) fn new() -> Self {
         Self {
             state: State::Idle,
-            queue: VecDeque::new(),
             is_listed: true,
             page: None,
             stream: None,
@@ -102,6 +103,7 @@ impl Caller {
     ) -> Result<(), Fault> {
         if self.stream.is_none() {
             let mut stream = TcpStream::connect(endpoint.address)?;
+            stream.set_nodelay(true)?;
             registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
             self.stream = Some(stream);
             self.until_upgrade = None;
@@ -165,12 +167,16 @@ impl Caller {
                 return Ok(bytes.len());
             }
             closes = answer.closes;
+            let (seq, is_whole) = match page {
+                Some(page) => feed::judge(&answer.body, page.before, page.is_of_all),
+                None => (Glance::of(&answer.body).map(|glance| glance.seq), true),
+            };
             answered = Some(Answered::With {
                 status: answer.status,
                 retry_after: answer.retry_after,
                 limit: answer.limit,
-                seq: Glance::of(&answer.body).map(|glance| glance.seq),
-                is_whole: page.is_none_or(|page| feed::is_whole(&answer.body, page.before)),
+                seq,
+                is_whole,
             });
             Ok(length)
         })?;

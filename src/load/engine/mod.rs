@@ -2,6 +2,7 @@
 //! each.
 
 mod caller;
+mod lanes;
 mod pace;
 mod requests;
 mod stages;
@@ -15,17 +16,19 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use mio::event::Event;
 use mio::{Events, Poll, Token};
-use roomcast_client::Verifier;
 
 use self::caller::{Caller, Job};
+use self::lanes::Lanes;
 use self::pace::{Agenda, Alarm, Wake};
 use self::subscriber::{Ears, Outcome, Phase, Subscriber};
 pub(super) use self::tally::{Live, Stage, Tally, Times};
 use super::adapter::{Adapter, Room};
 use super::address::{Endpoint, Sources};
 use super::mark::Marks;
-use super::plan::{Dice, Plan, Scenario};
+use super::plan::{Demand, Dice, Plan, Scenario};
 use super::process::{Process, own_cpu_ns};
+use super::proof::Proof;
+use super::setup::database_reads;
 use super::wire::{BUFFER_BYTES, Fault};
 
 /// Where a run happens.
@@ -65,7 +68,7 @@ pub(super) struct Window {
 /// What a run left.
 pub(super) struct Finished {
     pub(super) tally: Tally,
-    pub(super) verifiers: Vec<(Verifier, i64, bool)>,
+    pub(super) proven: Vec<Proven>,
     /// While sockets were opened.
     pub(super) opening: Window,
     /// While it measured.
@@ -78,13 +81,13 @@ pub(super) struct Finished {
     pub(super) memory_kib: [Option<u64>; 3],
 }
 
-/// A room, as far as the loop knows.
-#[derive(Debug, Clone, Copy, Default)]
-struct RoomState {
-    /// How many messages were sent to it.
-    sent: u32,
-    /// The end of its log, as far as acknowledgements tell.
-    head: i64,
+/// What became of a subscriber.
+pub(super) struct Proven {
+    pub(super) proof: Proof,
+    /// How many of the last messages never came.
+    pub(super) behind: u64,
+    /// Whether its socket was open at the end.
+    pub(super) is_open: bool,
 }
 
 pub(super) struct Engine<'a> {
@@ -106,7 +109,9 @@ pub(super) struct Engine<'a> {
     waiting: VecDeque<Job>,
     busy: usize,
     agenda: Agenda,
-    rooms: Vec<RoomState>,
+    /// The end of each room's log, as far as acknowledgements tell; else the number of messages.
+    heads: Vec<i64>,
+    lanes: Lanes,
     buffer: Box<[u8]>,
     marks: Marks,
     dice: Dice,
@@ -134,10 +139,15 @@ impl<'a> Engine<'a> {
         let run = u32::try_from(u64::from(std::process::id()) ^ dice.next() >> 32)?;
         let subscribers = (0..plan.sockets).map(|index| {
             let room = index % plan.rooms;
-            let verifier = Verifier::new(site.rooms[room].organisation_id).seeing_all();
-            let verifier = if site.adapter.resumes() { verifier } else { verifier.starting_at(0) };
-            Subscriber::new(u32::try_from(room).unwrap_or(u32::MAX), verifier)
+            let proof = site.adapter.proof(&site.rooms[room], plan.callers);
+            Subscriber::new(u32::try_from(room).unwrap_or(u32::MAX), proof)
         });
+        let lanes = if site.adapter.resumes() {
+            Lanes::default()
+        } else {
+            let answers = site.adapter.publishes_by_socket() && plan.demand == Demand::Closed;
+            Lanes::new(plan.rooms, plan.callers, plan.sockets, answers)
+        };
         Ok(Self {
             plan,
             site,
@@ -155,7 +165,8 @@ impl<'a> Engine<'a> {
             waiting: VecDeque::new(),
             busy: 0,
             agenda: Agenda::default(),
-            rooms: vec![RoomState::default(); plan.rooms],
+            heads: vec![0; plan.rooms],
+            lanes,
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
             marks: Marks::of(run),
             dice,
@@ -175,28 +186,34 @@ impl<'a> Engine<'a> {
         }
         let before = self.memory_kib()?;
         let opening = self.windowed(Stage::Opening, Self::open_all)?;
+        self.greet_all()?;
         let with_all = self.memory_kib()?;
         let mut returning = None;
         if self.plan.scenario == Scenario::Storm {
             self.drop_all();
             self.burst(self.plan.missed).context("saying what is missed")?;
+            let before = database_reads(&self.site.publish);
             returning = Some(self.windowed(Stage::Returning, Self::return_all)?);
+            let after = database_reads(&self.site.publish);
+            self.tally.return_reads = after.zip(before).map(|(after, before)| after.saturating_sub(before));
         }
         let measured = self.windowed(Stage::Measuring, Self::hold)?;
         let at_end = self.memory_kib()?;
         self.settle()?;
-        let rooms = &self.rooms;
-        let verifiers = self.subscribers.into_iter().map(|subscriber| {
-            let head = rooms.get(subscriber.room as usize).map_or(0, |room| room.head);
-            (subscriber.verifier, head, subscriber.phase == Phase::Open)
+        let (heads, lanes) = (&self.heads, &self.lanes);
+        let proven = self.subscribers.into_iter().map(|Subscriber { room, proof, phase, .. }| {
+            let behind = match &proof {
+                Proof::Log(_) => u64::try_from(heads[room as usize] - proof.reached()).unwrap_or_default(),
+                Proof::Numbers(numbers) => numbers.behind(lanes.owed_in(room)),
+            };
+            Proven { proof, behind, is_open: phase == Phase::Open }
         });
         Ok(Finished {
-            verifiers: verifiers.collect(),
+            proven: proven.collect(),
             opening,
             measured,
             returning,
-            unsent: (self.waiting.len() + self.callers.iter().map(|caller| caller.queue.len()).sum::<usize>())
-                as u64,
+            unsent: self.waiting.len() as u64,
             memory_kib: [before, with_all, at_end],
             tally: self.tally,
         })
@@ -264,6 +281,9 @@ impl<'a> Engine<'a> {
             }
         }
         self.events = events;
+        while let Some(index) = self.lanes.take_answered() {
+            self.heard_by_all(index);
+        }
         let now_ns = self.now_ns();
         while let Some(wake) = self.agenda.take(now_ns) {
             match wake {
@@ -292,10 +312,11 @@ impl<'a> Engine<'a> {
 
     fn hear_subscriber(&mut self, index: usize, event: &Event) {
         let now_ns = self.now_ns();
-        let Self { subscribers, buffer, tally, marks, site, timed_from_ns, .. } = self;
+        let Self { subscribers, buffer, tally, lanes, marks, site, timed_from_ns, .. } = self;
         let Some(subscriber) = subscribers.get_mut(index) else { return };
         let room = &site.rooms[subscriber.room as usize];
-        let ears = Ears { adapter: &site.adapter, marks, tally, now_ns, timed_from_ns: *timed_from_ns };
+        let ears =
+            Ears { adapter: &site.adapter, marks, tally, lanes, now_ns, timed_from_ns: *timed_from_ns };
         let sent = if event.is_writable() { subscriber.write() } else { Ok(()) };
         let ends = event.is_read_closed() || event.is_error();
         let outcome = match sent {
@@ -328,12 +349,15 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Whether one is there and has all that it was owed so far.
+    fn has_all(&self, subscriber: &Subscriber) -> bool {
+        subscriber.phase == Phase::Open && subscriber.proof.reached() >= self.heads[subscriber.room as usize]
+    }
+
     /// Looks whether one has all that it missed.
     fn has_returned(&mut self, index: usize, now_ns: u64) {
         let subscriber = &self.subscribers[index];
-        let head = self.rooms[subscriber.room as usize].head;
-        let position = subscriber.verifier.position().map_or(0, |position| position.seq);
-        if subscriber.phase == Phase::Open && position >= head && self.storm_ns > 0 {
+        if self.storm_ns > 0 && self.has_all(subscriber) {
             self.returning[index] = false;
             self.tally.returns.note(self.storm_ns, now_ns);
         }

@@ -16,31 +16,22 @@ impl Engine<'_> {
     /// Sends so many messages into each room, and waits until they are acknowledged.
     pub(super) fn burst(&mut self, each: u32) -> anyhow::Result<()> {
         let now_ns = self.now_ns();
-        let rooms = u32::try_from(self.rooms.len())?;
+        let rooms = u32::try_from(self.heads.len())?;
         for _ in 0..each {
-            for room in 0..rooms {
-                self.assign(Job { due_ns: now_ns, task: Task::Publish(room) });
-            }
+            let jobs = (0..rooms).map(|room| Job { due_ns: now_ns, task: Task::Publish(room) });
+            self.waiting.extend(jobs);
         }
-        self.until("broadcasting", |engine| {
-            (
-                engine.busy == 0
-                    && engine.waiting.is_empty()
-                    && engine.callers.iter().all(|caller| caller.queue.is_empty()),
-                None,
-            )
-        })
+        self.until("broadcasting", |engine| (engine.busy == 0 && engine.waiting.is_empty(), None))
     }
 
     /// Something is to be asked, since `due_ns`.
     pub(super) fn demand(&mut self, due_ns: u64) {
-        let room = self.dice.below(self.rooms.len());
-        let task = self.task_in(room);
-        self.assign(Job { due_ns, task });
+        let task = self.task();
+        self.waiting.push_back(Job { due_ns, task });
     }
 
-    fn task_in(&mut self, room: usize) -> Task {
-        let room = u32::try_from(room).unwrap_or_default();
+    fn task(&mut self) -> Task {
+        let room = u32::try_from(self.dice.below(self.heads.len())).unwrap_or_default();
         if self.plan.reads > 0.0 && self.dice.happens(self.plan.reads) {
             Task::Read(room)
         } else {
@@ -61,31 +52,8 @@ impl Engine<'_> {
 
     /// The next request of a caller in a closed loop.
     fn ask_again(&mut self, index: usize) {
-        let (rooms, callers) = (self.rooms.len(), self.callers.len());
-        let room = if self.site.adapter.order_is_the_publishers() {
-            // Its own rooms, if it has any.
-            let own = rooms.saturating_sub(index).div_ceil(callers);
-            if own == 0 {
-                return;
-            }
-            index + callers * self.dice.below(own)
-        } else {
-            self.dice.below(rooms)
-        };
-        let job = Job { due_ns: self.now_ns(), task: self.task_in(room) };
+        let job = Job { due_ns: self.now_ns(), task: self.task() };
         self.start(index, job);
-    }
-
-    fn assign(&mut self, job: Job) {
-        let Task::Publish(room) = job.task else { return self.waiting.push_back(job) };
-        if !self.site.adapter.order_is_the_publishers() {
-            return self.waiting.push_back(job);
-        }
-        let index = room as usize % self.callers.len();
-        self.callers[index].queue.push_back(job);
-        if matches!(self.callers[index].state, State::Idle) {
-            self.next(index);
-        }
     }
 
     /// Gives what waits to who is free.
@@ -93,10 +61,7 @@ impl Engine<'_> {
         while !self.waiting.is_empty() {
             let Some(index) = self.idle.pop() else { return };
             self.callers[index].is_listed = false;
-            // It may have got something of its own.
-            if let State::Idle = self.callers[index].state
-                && let Some(job) = self.waiting.pop_front()
-            {
+            if let Some(job) = self.waiting.pop_front() {
                 self.start(index, job);
             }
         }
@@ -104,9 +69,7 @@ impl Engine<'_> {
 
     /// What a caller does that has nothing to do.
     fn next(&mut self, index: usize) {
-        if let Some(job) = self.callers[index].queue.pop_front() {
-            self.start(index, job);
-        } else if self.is_closed_loop {
+        if self.is_closed_loop {
             self.ask_again(index);
         } else if !self.callers[index].is_listed {
             self.callers[index].is_listed = true;
@@ -122,23 +85,30 @@ impl Engine<'_> {
         self.tally.sent += 1;
         self.busy += 1;
         let (site, payload) = (self.site, self.plan.payload_bytes);
-        let before = match job.task {
-            Task::Read(room) => self.place_in(room),
-            Task::Publish(_) => None,
+        let page = match job.task {
+            Task::Read(room) => Some(Page {
+                before: self.place_in(room),
+                is_of_all: self.plan.feed_query.is_none() && !site.rooms[room as usize].is_of_member,
+            }),
+            Task::Publish(_) | Task::Greet(_) => None,
         };
         let caller = &mut self.callers[index];
         caller.state = State::Busy(job);
-        let (marks, rooms) = (&self.marks, &mut self.rooms);
-        caller.page = matches!(job.task, Task::Read(_)).then_some(Page { before });
+        let (marks, lanes) = (&self.marks, &mut self.lanes);
+        caller.page = page;
         let by = (self.poll.registry(), Token(CALLERS + index));
+        let query = self.plan.feed_query.as_deref();
         let sent = caller.send(by, (&site.adapter, &site.publish), |out| match job.task {
-            Task::Publish(room) => {
-                let state = &mut rooms[room as usize];
-                state.sent += 1;
-                let text = marks.text(Mark { room, number: state.sent, due_ns: job.due_ns }, payload);
+            Task::Publish(room) | Task::Greet(room) => {
+                let number = if let Task::Greet(_) = job.task { 0 } else { lanes.next(room, index) };
+                let caller = u16::try_from(index).unwrap_or(u16::MAX);
+                let text = marks.text(Mark { room, caller, number, due_ns: job.due_ns }, payload);
                 site.adapter.publish(&site.publish, &site.rooms[room as usize], &text, out);
             }
-            Task::Read(room) => read_feed(&site.publish, &site.rooms[room as usize], before, out),
+            Task::Read(room) => {
+                let before = page.and_then(|page| page.before);
+                read_feed(&site.publish, &site.rooms[room as usize], before, query, out);
+            }
         });
         match sent {
             Ok(()) => self.is_said(index),
@@ -148,7 +118,7 @@ impl Engine<'_> {
 
     /// A place in the log of a room, as far as it is known; none is its end.
     fn place_in(&mut self, room: u32) -> Option<i64> {
-        let head = self.rooms[room as usize].head;
+        let head = self.heads[room as usize];
         let end = usize::try_from(head).unwrap_or_default();
         (end > 0).then(|| i64::try_from(self.dice.below(end)).unwrap_or_default() + 2)
     }
@@ -158,12 +128,23 @@ impl Engine<'_> {
     fn is_said(&mut self, index: usize) {
         if let State::Busy(job) = self.callers[index].state
             && self.site.adapter.publishes_by_socket()
+            && (!self.lanes.answers() || matches!(job.task, Task::Greet(_)))
             && self.callers[index].has_written()
         {
             self.busy -= 1;
             self.callers[index].state = State::Resting;
-            self.succeeded(job, None);
+            self.succeeded(index, job, None);
             self.agenda.add(self.now_ns(), Wake::Caller(index));
+        }
+    }
+
+    /// In a closed loop a caller over a socket goes on when all have what it said.
+    pub(super) fn heard_by_all(&mut self, index: usize) {
+        if let State::Busy(job) = self.callers[index].state {
+            self.busy -= 1;
+            self.callers[index].state = State::Idle;
+            self.succeeded(index, job, None);
+            self.next(index);
         }
     }
 
@@ -202,12 +183,15 @@ impl Engine<'_> {
             Answered::With { status: 200..=299, limit, seq, is_whole, .. } => {
                 self.tally.request_limit = limit.or(self.tally.request_limit);
                 self.tally.broken_pages += u64::from(!is_whole);
-                self.succeeded(job, seq);
+                self.succeeded(index, job, seq);
                 self.next(index);
             }
             Answered::With { status, retry_after, limit, .. } => {
                 self.tally.request_limit = limit.or(self.tally.request_limit);
                 *self.tally.refused_requests.entry(status).or_default() += 1;
+                if let Task::Publish(room) = job.task {
+                    self.lanes.refused(room, index);
+                }
                 let rest_ns = retry_after.map(|after| u64::try_from(after.as_nanos()).unwrap_or(u64::MAX));
                 self.refused(index, job, rest_ns);
             }
@@ -218,19 +202,23 @@ impl Engine<'_> {
         }
     }
 
-    fn succeeded(&mut self, job: Job, seq: Option<i64>) {
+    fn succeeded(&mut self, index: usize, job: Job, seq: Option<i64>) {
         let now_ns = self.now_ns();
         match job.task {
             Task::Publish(room) => {
-                let state = &mut self.rooms[room as usize];
-                // Without a log it is what was sent, in the order of one caller.
-                state.head = state.head.max(seq.unwrap_or(state.sent.into()));
+                let head = &mut self.heads[room as usize];
+                *head = if self.site.adapter.resumes() { seq.unwrap_or(0).max(*head) } else { *head + 1 };
+                self.lanes.accepted(room, index);
                 self.tally.acknowledged += 1;
                 if self.is_measuring {
                     self.tally.publishes.note(job.due_ns, now_ns);
                 }
             }
-            Task::Read(_) => {
+            Task::Greet(_) => {}
+            Task::Read(room) => {
+                // It tells how long the log is, where nothing else did.
+                let head = &mut self.heads[room as usize];
+                *head = seq.unwrap_or(0).max(*head);
                 self.tally.read += 1;
                 if self.is_measuring {
                     self.tally.pages.note(job.due_ns, now_ns);
@@ -243,7 +231,7 @@ impl Engine<'_> {
     fn refused(&mut self, index: usize, job: Job, rest_ns: Option<u64>) {
         self.callers[index].state = State::Resting;
         if !self.is_measuring {
-            self.assign(job);
+            self.waiting.push_back(job);
         }
         let at_ns = self.now_ns() + rest_ns.unwrap_or(REST_NS);
         self.agenda.add(at_ns, Wake::Caller(index));

@@ -1,12 +1,18 @@
 //! What a run does, one stage after the other.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Engine;
+use super::caller::{Job, Task};
 use super::pace::Pace;
 use super::subscriber::{Phase, Subscriber};
 use super::tally::Stage;
 use crate::load::plan::Demand;
+use crate::load::proof::Proof;
+
+/// How long a room takes to hear a greeting, before it gets another.
+const GREET_NS: u64 = 500_000_000;
 
 /// How often is asked whether to go on waiting.
 const LOOK_NS: u64 = 100_000_000;
@@ -26,6 +32,30 @@ impl Engine<'_> {
             }
             let wake_ns = pace.as_ref().map(Pace::due_ns).filter(|_| next < engine.subscribers.len());
             (engine.tally.open == engine.subscribers.len(), wake_ns)
+        })
+    }
+
+    /// Has every subscriber of a server without a log hear something that counts for nothing: there, who is
+    /// connected may not be in the room yet.
+    pub(super) fn greet_all(&mut self) -> anyhow::Result<()> {
+        if self.site.adapter.resumes() || self.plan.demand == Demand::None {
+            return Ok(());
+        }
+        let mut again_ns = 0;
+        self.until("greeting all rooms", |engine| {
+            let is_out = |subscriber: &&Subscriber| {
+                matches!(&subscriber.proof, Proof::Numbers(numbers) if !numbers.is_in)
+            };
+            let out: BTreeSet<u32> =
+                engine.subscribers.iter().filter(is_out).map(|subscriber| subscriber.room).collect();
+            let is_idle = engine.busy == 0 && engine.waiting.is_empty();
+            let now_ns = engine.now_ns();
+            if is_idle && now_ns >= again_ns {
+                again_ns = now_ns + GREET_NS;
+                let jobs = out.iter().map(|room| Job { due_ns: now_ns, task: Task::Greet(*room) });
+                engine.waiting.extend(jobs);
+            }
+            (is_idle && out.is_empty(), Some(again_ns))
         })
     }
 
@@ -90,13 +120,8 @@ impl Engine<'_> {
     pub(super) fn settle(&mut self) -> anyhow::Result<()> {
         self.live.enter(Stage::Settling);
         let settled = self.until("waiting for the rest", |engine| {
-            let is_whole = |subscriber: &Subscriber| {
-                let head = engine.rooms[subscriber.room as usize].head;
-                let position = subscriber.verifier.position().map_or(0, |position| position.seq);
-                subscriber.phase == Phase::Open && position >= head
-            };
             let is_quiet = engine.busy == 0 && engine.waiting.is_empty() && engine.lobby.is_empty();
-            (is_quiet && engine.subscribers.iter().all(is_whole), None)
+            (is_quiet && engine.subscribers.iter().all(|subscriber| engine.has_all(subscriber)), None)
         });
         // Who waited in vain says so in the report.
         settled.or_else(|error| if error.is::<Stuck>() { Ok(()) } else { Err(error) })

@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
-use roomcast_client::{Frame, Verifier};
+use roomcast_client::{Frame, Glance, Verifier};
 
+use super::lanes::Lanes;
 use super::tally::Tally;
-use crate::load::adapter::{ACCEPT, Adapter, Heard, Room};
+use crate::load::adapter::{ACCEPT, Adapter, Room};
 use crate::load::address::{Endpoint, Sources};
-use crate::load::mark::Marks;
+use crate::load::mark::{Mark, Marks};
+use crate::load::proof::Proof;
 use crate::load::wire::frame::{self, Message};
 use crate::load::wire::{Fault, Pumped, http, pump};
 
@@ -31,7 +33,7 @@ pub(super) enum Phase {
 pub(super) struct Subscriber {
     pub(super) room: u32,
     pub(super) phase: Phase,
-    pub(super) verifier: Verifier,
+    pub(super) proof: Proof,
     /// How often in a row it failed to come in.
     pub(super) failures: u32,
     /// When its socket began.
@@ -61,16 +63,17 @@ pub(super) struct Ears<'a> {
     pub(super) adapter: &'a Adapter,
     pub(super) marks: &'a Marks,
     pub(super) tally: &'a mut Tally,
+    pub(super) lanes: &'a mut Lanes,
     pub(super) now_ns: u64,
     /// Only what was due since then is timed.
     pub(super) timed_from_ns: u64,
 }
 
 impl Subscriber {
-    pub(super) fn new(room: u32, verifier: Verifier) -> Self {
+    pub(super) fn new(room: u32, proof: Proof) -> Self {
         Self {
             room,
-            verifier,
+            proof,
             phase: Phase::Away,
             failures: 0,
             began_ns: 0,
@@ -91,7 +94,11 @@ impl Subscriber {
         let mut stream = connect(endpoint.address, sources, index)?;
         registry.register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
         self.left = Vec::new();
-        self.out = adapter.handshake(endpoint, room, self.verifier.position());
+        let after = match &self.proof {
+            Proof::Log(verifier) => verifier.position(),
+            Proof::Numbers(_) => None,
+        };
+        self.out = adapter.handshake(endpoint, room, after);
         (self.stream, self.phase, self.began_ns) = (Some(stream), Phase::Upgrading, now_ns);
         Ok(())
     }
@@ -130,7 +137,7 @@ impl Subscriber {
         room: &Room,
         to_end: bool,
     ) -> Result<Outcome, Fault> {
-        let Self { stream: Some(stream), left, phase, verifier, out, .. } = self else {
+        let Self { stream: Some(stream), left, phase, proof, out, .. } = self else {
             return Ok(Outcome::Same);
         };
         let (was, own_room, mut closed, mut refused) = (*phase, self.room, None, None);
@@ -151,7 +158,7 @@ impl Subscriber {
             }
             let mut is_nonsense = false;
             let count = frame::read(bytes.get(used..).unwrap_or_default(), |message| match message {
-                Message::Data(text) => is_nonsense |= !ears.hear(text, own_room, verifier, phase),
+                Message::Data(text) => is_nonsense |= !ears.hear(text, own_room, proof, phase),
                 Message::Ping(payload) => {
                     ears.tally.heartbeats += 1;
                     frame::pong(payload, out);
@@ -179,32 +186,55 @@ impl Subscriber {
 }
 
 impl Ears<'_> {
-    /// Takes one message; whether it makes sense.
-    fn hear(&mut self, text: &[u8], own_room: u32, verifier: &mut Verifier, phase: &mut Phase) -> bool {
-        let mark = self.marks.find(text);
-        match self.adapter.hear(text, mark.map(|mark| mark.number)) {
-            Heard::Activity(seq) => {
-                verifier.observe_activity(seq);
-                self.tally.delivered += 1;
-            }
-            Heard::Frame(frame) => {
-                match *frame {
-                    Frame::Welcome(_) => *phase = Phase::Open,
-                    Frame::Pong(_) => self.tally.heartbeats += 1,
-                    _ => {}
+    /// Takes what came in one frame; whether it makes sense.
+    fn hear(&mut self, text: &[u8], own_room: u32, proof: &mut Proof, phase: &mut Phase) -> bool {
+        let mut marked = self.marks.find(text);
+        match proof {
+            Proof::Log(verifier) => {
+                if let Some((mark, _)) = marked {
+                    self.time(mark, own_room);
                 }
-                verifier.observe(&frame);
+                self.hear_log(text, verifier, phase)
             }
-            Heard::Nothing => {}
-            Heard::Nonsense => return false,
-        }
-        if let Some(mark) = mark {
-            self.tally.foreign += u64::from(mark.room != own_room);
-            if mark.due_ns >= self.timed_from_ns {
-                self.tally.deliveries.note(mark.due_ns, self.now_ns);
+            Proof::Numbers(numbers) => {
+                // Some servers put many messages into one frame.
+                while let Some((mark, rest)) = marked {
+                    self.tally.delivered += 1;
+                    numbers.observe(mark.caller, mark.number);
+                    self.lanes.heard(mark);
+                    self.time(mark, own_room);
+                    marked = self.marks.find(rest);
+                }
+                true
             }
         }
+    }
+
+    /// Takes a frame of Roomcast's.
+    fn hear_log(&mut self, text: &[u8], verifier: &mut Verifier, phase: &mut Phase) -> bool {
+        if let Some(glance) = Glance::of(text) {
+            verifier.observe_activity(glance.seq);
+            self.tally.delivered += 1;
+            return true;
+        }
+        let Some(frame) = std::str::from_utf8(text).ok().and_then(|text| Frame::decode(text).ok()) else {
+            return false;
+        };
+        match frame {
+            Frame::Welcome(_) => *phase = Phase::Open,
+            Frame::Pong(_) => self.tally.heartbeats += 1,
+            Frame::Activity(_) => self.tally.delivered += 1,
+            _ => {}
+        }
+        verifier.observe(&frame);
         true
+    }
+
+    fn time(&mut self, mark: Mark, own_room: u32) {
+        self.tally.foreign += u64::from(mark.room != own_room);
+        if mark.due_ns >= self.timed_from_ns {
+            self.tally.deliveries.note(mark.due_ns, self.now_ns);
+        }
     }
 }
 

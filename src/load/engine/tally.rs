@@ -44,6 +44,8 @@ pub(in crate::load) struct Tally {
     pub(in crate::load) openings: Times,
     /// From the moment all came back at once to the moment one had all that it missed.
     pub(in crate::load) returns: Times,
+    /// How often the server read its database meanwhile.
+    pub(in crate::load) return_reads: Option<u64>,
     /// Sockets that are open.
     pub(in crate::load) open: usize,
     /// Requests that were sent.

@@ -32,6 +32,7 @@ pub(super) fn figures(plan: &Plan, finished: &Finished, verdict: &Verdict) -> BT
     put("feed.p99", at(&tally.pages, 0.99));
     put("open.p99", at(&tally.openings, 0.99));
     put("return", returning.map(|window| ms(window.length_ns / 1000)));
+    put("reads", tally.return_reads.map(|reads| reads as f64));
     put("lost", Some(verdict.lost as f64));
     put("doubled", Some(verdict.doubled as f64));
     put("out-of-order", Some(verdict.out_of_order as f64));

@@ -21,14 +21,15 @@ mod text;
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
-use roomcast_client::Violation;
+use roomcast_client::{Verifier, Violation};
 use serde::Serialize;
 
 pub use self::html::page;
 pub use self::text::text;
-use super::engine::{Finished, Times, Window};
+use super::engine::{Finished, Proven, Times, Window};
 use super::expect::Expectations;
 use super::plan::{Demand, Plan};
+use super::proof::{Numbers, Proof};
 use super::watch::Sample;
 
 /// The report, as it is written as JSON.
@@ -259,30 +260,57 @@ fn verdict(finished: &Finished) -> Verdict {
         broken_pages: finished.tally.broken_pages,
         ..Verdict::default()
     };
-    for (verifier, head, is_open) in &finished.verifiers {
-        verdict.received += verifier.activities();
-        verdict.gaps += verifier.gaps();
+    for Proven { proof, behind, is_open } in &finished.proven {
         verdict.gone += u64::from(!is_open);
-        let behind = verifier.position().map_or(0, |position| head.saturating_sub(position.seq));
-        verdict.lost += verifier.lost() + u64::try_from(behind).unwrap_or_default();
-        verdict.violations += verifier.violation_count() + u64::from(behind > 0);
-        for violation in verifier.violations() {
-            match violation {
-                Violation::Doubled { .. } => verdict.doubled += 1,
-                Violation::OutOfOrder { .. } | Violation::BeforeStart { .. } => verdict.out_of_order += 1,
-                Violation::WrongOrganisation { .. } => verdict.foreign += 1,
-                _ => {}
-            }
-            if verdict.examples.len() < EXAMPLES {
-                verdict.examples.push(violation.to_string());
-            }
+        verdict.lost += behind;
+        verdict.violations += u64::from(*behind > 0);
+        match proof {
+            Proof::Log(verifier) => verdict.add_log(verifier),
+            Proof::Numbers(numbers) => verdict.add_numbers(numbers),
         }
-        if behind > 0 && verdict.examples.len() < EXAMPLES {
-            verdict.examples.push(format!("the last {behind} up to {head} never came"));
+        if *behind > 0 {
+            verdict.show(|| format!("the last {behind} of what one was owed never came"));
         }
     }
     verdict.violations += finished.tally.foreign + finished.tally.broken_pages;
     verdict
+}
+
+impl Verdict {
+    fn add_log(&mut self, verifier: &Verifier) {
+        self.received += verifier.activities();
+        self.gaps += verifier.gaps();
+        self.lost += verifier.lost();
+        self.violations += verifier.violation_count();
+        for violation in verifier.violations() {
+            match violation {
+                Violation::Doubled { .. } => self.doubled += 1,
+                Violation::OutOfOrder { .. } | Violation::BeforeStart { .. } => self.out_of_order += 1,
+                Violation::WrongOrganisation { .. } => self.foreign += 1,
+                _ => {}
+            }
+            self.show(|| violation.to_string());
+        }
+    }
+
+    fn add_numbers(&mut self, numbers: &Numbers) {
+        let Numbers { received, lost, doubled, out_of_order, .. } = numbers;
+        self.received += received;
+        self.lost += lost;
+        self.doubled += doubled;
+        self.out_of_order += out_of_order;
+        let violations = lost + doubled + out_of_order;
+        self.violations += violations;
+        if violations > 0 {
+            self.show(|| format!("one saw {lost} lost, {doubled} doubled, {out_of_order} out of order"));
+        }
+    }
+
+    fn show(&mut self, example: impl FnOnce() -> String) {
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(example());
+        }
+    }
 }
 
 /// Why a run failed. An announced gap is no broken promise, but nobody measures with one.

@@ -76,3 +76,46 @@ async fn a_user_who_is_named_twice_gets_it_once() {
     assert_eq!(live.up_to(entry.seq.get()).await.len(), 1);
     assert_eq!(app.feed_after(mia, start).await.0.len(), 1);
 }
+
+/// A page is merged from a walk for each audience: small pages, in both directions, are the one long page.
+#[tokio::test(flavor = "multi_thread")]
+async fn small_pages_of_the_feed_are_the_whole_of_it() {
+    let app = TestApp::start().await;
+    let acme = app.organisation("Acme").with_member("mia").with_member("max").create().await;
+    let (ada, mia, max) = (&acme.admin, &acme["mia"], &acme["max"]);
+    for number in 0..24 {
+        let audience = match number % 6 {
+            0 => to(&[mia]),
+            1 => to(&[ada, max]),
+            2 => Audience::Admins,
+            3 => Audience::AdminsAnd(mia.user_id()),
+            4 => Audience::AdminsAnd(max.user_id()),
+            _ => Audience::Everyone,
+        };
+        app.append(ada, message_to(audience, number.to_string())).await;
+    }
+    for person in [ada, mia, max] {
+        for filter in ["", "&type=BROADCAST_MESSAGE"] {
+            let seqs = async |query: &str| -> Vec<i64> {
+                let page = app.as_user(person).get(format!("/activities?{query}{filter}")).await;
+                page.expect_status(200).items().iter().map(|item| item["seq"].as_i64().unwrap()).collect()
+            };
+            let whole = seqs("limit=200").await;
+            assert!(whole.len() >= 12 && whole.is_sorted_by(|one, next| one > next), "{whole:?}");
+            let (mut down, mut up) = (Vec::new(), Vec::new());
+            loop {
+                let before = down.last().map(|seq| format!("&before={seq}")).unwrap_or_default();
+                let after = up.last().copied().unwrap_or_default();
+                let pages =
+                    (seqs(&format!("limit=3{before}")).await, seqs(&format!("limit=3&after={after}")).await);
+                if pages.0.is_empty() {
+                    break;
+                }
+                down.extend(pages.0);
+                up.extend(pages.1);
+            }
+            up.reverse();
+            assert_eq!((&down, &up), (&whole, &whole), "{} {filter}", person.name);
+        }
+    }
+}

@@ -10,7 +10,7 @@ use crate::harness::{Child, at_last, eventually};
 #[tokio::test(flavor = "multi_thread")]
 async fn what_makes_no_sense_is_refused() {
     let url = ["--url", "http://127.0.0.1:1"];
-    let cases: [(&[&str], &str); 22] = [
+    let cases: [(&[&str], &str); 24] = [
         (&["nonsense", "--spawn"], "possible values"),
         (&["idle"], "--url"),
         (&["idle", url[0], url[1]], "needs --email, --credentials or --self-serve"),
@@ -19,7 +19,7 @@ async fn what_makes_no_sense_is_refused() {
         (&["room", "--spawn", "--rate", "1", "--closed"], "cannot be used with"),
         (&["room", "--spawn", "--rate", "0"], "--rate is from"),
         (&["room", "--spawn", "--rate", "NaN"], "--rate is from"),
-        (&["room", "--spawn", "--payload", "5000"], "--payload is from 36 to 4096"),
+        (&["room", "--spawn", "--payload", "5000"], "--payload is from 40 to 4096"),
         (&["room", "--spawn", "--sockets", "2", "--rooms", "3"], "leave some of 3 rooms empty"),
         (&["room", "--spawn", "--rooms", "0"], "--rooms is from 1"),
         (&["room", "--spawn", "--callers", "0"], "--callers is from 1"),
@@ -42,6 +42,23 @@ async fn what_makes_no_sense_is_refused() {
             "keeps nothing",
         ),
         (&["room", url[0], url[1], "--adapter", "plain"], "--publish-url"),
+        (&["feed", "--spawn", "--feed-query", "type=A B"], "--feed-query is part of a URL"),
+        (
+            &[
+                "room",
+                url[0],
+                url[1],
+                "--adapter",
+                "plain",
+                "--publish-url",
+                "http://127.0.0.1:1",
+                "--sockets",
+                "20000",
+                "--callers",
+                "9000",
+            ],
+            "--sockets times --callers",
+        ),
     ];
     for (arguments, words) in cases {
         refused(arguments, &[words]).await;
@@ -81,9 +98,8 @@ async fn the_page_tells_what_there_is() {
     }
 }
 
-/// A hub that was started for a run ends with it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_is_told_to_stop_stops_its_hub() {
+/// A run that holds sockets, and the process of its hub.
+async fn holding() -> (Child, String) {
     let arguments = ["load", "idle", "--spawn", "--sockets", "2", "--duration", "1h"];
     let run = Child::start(&arguments, &[]);
     let hub = at_last("the hub", async || {
@@ -102,8 +118,28 @@ async fn a_run_that_is_told_to_stop_stops_its_hub() {
         (sockets.count() >= 4).then_some(())
     })
     .await;
+    (run, hub)
+}
+
+/// A hub that was started for a run ends with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_told_to_stop_stops_its_hub() {
+    let (run, hub) = holding().await;
     run.terminate();
     let (status, output) = run.ended_at_last().await;
     assert!(!status.success() && output.contains("stopped"), "{output}");
     assert!(!std::path::Path::new(&format!("/proc/{hub}")).exists(), "the hub is left");
+}
+
+/// Nothing tells it to: its standard input ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_killed_leaves_no_hub() {
+    let (run, hub) = holding().await;
+    run.kill().await;
+    eventually("the hub's end", async || {
+        // Whoever adopts it may not ask how it ended.
+        let stat = std::fs::read_to_string(format!("/proc/{hub}/stat")).unwrap_or_default();
+        (stat.is_empty() || stat.contains(") Z ")).then_some(())
+    })
+    .await;
 }

@@ -162,10 +162,17 @@ async fn messages_are_said_over_a_socket() {
         "{room} {text}",
         "--sockets",
         "5",
-        "--rate",
-        "60",
+        "--callers",
+        "3",
         "--duration",
         "1s",
     ];
-    assert_eq!(load(&arguments, &[]).await.expect_passed().count("/verdict/received"), 300);
+    let open = [&arguments[..], &["--rate", "60"]].concat();
+    assert_eq!(load(&open, &[]).await.expect_passed().count("/verdict/received"), 300);
+    // What is said there is answered by all who hear it.
+    let closed = [&arguments[..], &["--closed"]].concat();
+    let ran = load(&closed, &[]).await.expect_passed();
+    let said = ran.count("/latencies/publish/count");
+    assert!(said > 3, "{said}");
+    assert!(ran.count("/verdict/received") >= said * 5);
 }

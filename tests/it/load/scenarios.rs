@@ -44,6 +44,7 @@ async fn storm_brings_all_back_with_what_they_missed() {
     assert_eq!(ran.count("/verdict/received"), 20 * 30);
     assert_eq!(ran.count("/latencies/return/count"), 20);
     assert!(ran.figure("return") >= ran.figure("p99"));
+    assert!(ran.figure("reads") <= 20.0, "{}", ran.figure("reads"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

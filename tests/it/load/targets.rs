@@ -25,6 +25,22 @@ async fn an_admin_signs_in_with_a_password_from_the_environment() {
     none.expect_failed(&["ROOMCAST_LOAD_PASSWORD"]);
 }
 
+/// Who only reads need not be an admin, and may ask for some of the log: there may be holes then.
+#[tokio::test(flavor = "multi_thread")]
+async fn members_read_the_feed() {
+    let app = TestApp::start().await;
+    let acme = app.organisation("Acme").with_member("ana").create().await;
+    let (run, password) = (["feed", "--url", &app.base, "--duration", "1s", "--email"], PASSWORD);
+    let member = [&run[..], &[&acme["ana"].email, "--history", "0"]].concat();
+    let ran = load(&member, &[("ROOMCAST_LOAD_PASSWORD", password)]).await.expect_passed();
+    assert!(ran.figure("feed.p99") > 0.0);
+    let password = [("ROOMCAST_LOAD_PASSWORD", acme.admin.password.as_str())];
+    let some = [&run[..], &[&acme.admin.email, "--history", "5", "--feed-query", "type=BROADCAST_MESSAGE"]];
+    assert!(load(&some.concat(), &password).await.expect_passed().figure("read/s") > 0.0);
+    let wrong = [&run[..], &[&acme.admin.email, "--feed-query", "kind=X"]].concat();
+    assert!(load(&wrong, &password).await.count("/trouble/refusedRequests/422") > 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn several_admins_stand_in_a_file() {
     let app = TestApp::start().await;
