@@ -1,7 +1,7 @@
 //! `roomcast load`: drives a server as many clients would, checks everything that it sends, and says what
 //! that cost.
 //!
-//! One thread runs one event loop over all sockets ([`engine`]); nothing is allocated for a message that
+//! One thread runs one event loop over all sockets (`engine`); nothing is allocated for a message that
 //! arrives. What a subscriber was owed is judged by the one verifier that there is, of the client crate. It
 //! speaks to a hub over its public interface alone, as anybody could, and uses no other part of this program.
 
