@@ -16,6 +16,7 @@ export type TokenSource = (request: TokenRequest) => string | null | Promise<str
 export interface Claims {
     userId?: string;
     organisationId?: string;
+    sessionId?: string;
     /** Seconds from its making to its end. */
     lifetimeSeconds?: number;
 }
@@ -25,10 +26,11 @@ export function readClaims(token: string): Claims {
     try {
         const part = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
         const claims = JSON.parse(atob(part)) as Record<string, unknown>;
-        const { sub, org, iat, exp } = claims;
+        const { sub, org, sid, iat, exp } = claims;
         return {
             ...(typeof sub === "string" ? { userId: sub } : {}),
             ...(typeof org === "string" ? { organisationId: org } : {}),
+            ...(typeof sid === "string" ? { sessionId: sid } : {}),
             ...(typeof iat === "number" && typeof exp === "number" ? { lifetimeSeconds: exp - iat } : {}),
         };
     } catch {

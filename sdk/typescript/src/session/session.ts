@@ -2,7 +2,7 @@ import type { Fetch } from "../live/sse.js";
 import { RestClient } from "../rest/client.js";
 import type { Organisation, SessionStarted, Tokens, User } from "../rest/types.js";
 import type { KeyValueStorage } from "../storage.js";
-import { isSignedOut, type TokenRequest, type TokenSource } from "../token.js";
+import { isSignedOut, readClaims, type TokenRequest, type TokenSource } from "../token.js";
 import { withLock } from "./lock.js";
 
 /** How a session is kept. */
@@ -15,7 +15,10 @@ export interface SessionOptions {
     storageKey?: string;
     /** Instead of the global one. */
     fetch?: Fetch;
-    /** Instead of `POST /auth/refresh`, where a server of yours keeps the refresh tokens. */
+    /**
+     * Instead of `POST /auth/refresh`, where a server of yours keeps the refresh tokens. The session waits for it, so
+     * it must not wait for the session in turn.
+     */
     refresh?: (refreshToken: string) => Promise<Tokens>;
 }
 
@@ -67,7 +70,8 @@ export class Session {
     /** Keeps a session that has begun, such as the answer to `switchOrganisation`. */
     async keep(started: SessionStarted): Promise<SignedIn> {
         const { user, organisation } = started;
-        await this.#store({ user, organisation, ...fresh(started) });
+        const next = { user, organisation, ...fresh(started) };
+        await this.#alone(() => this.#store(next));
         this.#tell({ user, organisation });
         return { user, organisation };
     }
@@ -80,8 +84,13 @@ export class Session {
 
     /** Ends the session here and at the hub. A hub out of reach ends it later by itself. */
     async signOut(): Promise<void> {
-        const kept = await this.#load();
-        await this.#forget();
+        // A refresh under way comes first, or what it fetches would outlive the session here.
+        const kept = await this.#alone(async () => {
+            const before = await this.#load();
+            // Before the hub is told: a page that is closed meanwhile must not stay signed in.
+            await this.#forget();
+            return before;
+        });
         if (kept !== null) {
             const rest = new RestClient({ ...this.#options, token: kept.accessToken });
             await rest.logout().catch(() => undefined);
@@ -112,7 +121,7 @@ export class Session {
         if (kept === null || serves(kept, refresh, last)) {
             return kept?.accessToken ?? null;
         }
-        return withLock(`${this.#key}:refresh`, async () => {
+        return this.#alone(async () => {
             // Another tab may have been here while this one waited.
             const now = await this.#load();
             if (now === null || serves(now, refresh, last ?? kept.accessToken)) {
@@ -123,10 +132,9 @@ export class Session {
     }
 
     async #rotate(kept: Kept): Promise<string | null> {
+        let tokens: Tokens;
         try {
-            const next = { ...kept, ...fresh(await this.#refresh(kept.refreshToken)) };
-            await this.#store(next);
-            return next.accessToken;
+            tokens = await this.#refresh(kept.refreshToken);
         } catch (error) {
             if (!isSignedOut(error)) {
                 throw error;
@@ -139,6 +147,20 @@ export class Session {
             await this.#forget();
             return null;
         }
+        const next = { ...kept, ...fresh(tokens) };
+        // Without locks somebody may have signed in or out meanwhile, who counts. A tab that refreshed the same session
+        // does not: the hub takes back what it gave the one that asked first.
+        const now = await this.#load();
+        if (now === null || !isSameSession(now, kept)) {
+            return now?.accessToken ?? null;
+        }
+        await this.#store(next);
+        return next.accessToken;
+    }
+
+    /** Whatever changes what is stored happens one after the other, over all tabs. */
+    #alone<T>(run: () => Promise<T>): Promise<T> {
+        return withLock(`${this.#key}:refresh`, run);
     }
 
     async #load(): Promise<Kept | null> {
@@ -173,6 +195,15 @@ export function createSession(options?: SessionOptions): Session {
 /** Whether a token may be handed out as it is. */
 function serves(kept: Kept, refresh: boolean, last: string | null): boolean {
     return Date.now() < kept.staleAt && (!refresh || (last !== null && kept.accessToken !== last));
+}
+
+/** Whether two sets of tokens are of one session. Of tokens that cannot be read only the very same are. */
+function isSameSession(one: Kept, other: Kept): boolean {
+    const { sessionId } = readClaims(one.accessToken);
+    return (
+        one.refreshToken === other.refreshToken ||
+        (sessionId !== undefined && sessionId === readClaims(other.accessToken).sessionId)
+    );
 }
 
 function fresh({ accessToken, refreshToken, expiresIn }: Tokens): Omit<Kept, keyof SignedIn> {

@@ -135,9 +135,10 @@ describe("the token on an open link", () => {
 
 describe("claims", () => {
     test("are read of a JWT, and of nothing else", () => {
-        expect(readClaims(makeToken("x", 30, { sub: "u", org: "o" }))).toEqual({
+        expect(readClaims(makeToken("x", 30, { sub: "u", org: "o", sid: "s" }))).toEqual({
             userId: "u",
             organisationId: "o",
+            sessionId: "s",
             lifetimeSeconds: 30,
         });
         for (const text of ["", "a.b.c", "opaque", `a.${btoa("null")}.c`, `a.${btoa("{}")}.c`]) {
@@ -196,6 +197,17 @@ function tokenServer() {
     return { refresh, used };
 }
 
+/** A hub to sign out at: by which tokens sessions were ended. */
+function logoutServer() {
+    const ended: (string | undefined)[] = [];
+    const fetch = async (_: string, init?: RequestInit) => {
+        const token = new Headers(init?.headers).get("authorization")?.replace("Bearer ", "");
+        ended.push(token);
+        return new Response(null, { status: 204 });
+    };
+    return { fetch, ended };
+}
+
 const url = "http://hub.test";
 
 describe("a session", () => {
@@ -251,11 +263,14 @@ describe("a session", () => {
             url,
             storage,
             refresh: async () => {
-                await other.keep(started("theirs"));
+                // It shares the storage, but no lock.
+                storage.setItem(
+                    "roomcast:session",
+                    JSON.stringify({ ...started("theirs"), staleAt: Date.now() + 900_000 }),
+                );
                 throw Object.assign(new Error("reused"), { status: 401 });
             },
         });
-        const other = createSession({ url, storage });
         await session.keep(started("0"));
         expect(await session.token({ refresh: true, last: "access-0" })).toBe("access-theirs");
     });
@@ -292,6 +307,78 @@ describe("a session", () => {
         expect(calls).toEqual([[`${url}/api/v1/auth/logout`, "Bearer access-0"]]);
         await session.signOut();
         expect(calls).toHaveLength(1);
+    });
+
+    test("that was signed out of during a refresh does not come back", async () => {
+        const { refresh } = tokenServer();
+        const { fetch, ended } = logoutServer();
+        const storage = new Shelf();
+        const [here, there] = [1, 2].map(() => createSession({ url, fetch, refresh, storage }));
+        await here?.keep(started("0"));
+        const asked = here?.token({ refresh: true, last: "access-0" });
+        await pass(5);
+        const done = there?.signOut();
+        await pass(50);
+        await Promise.all([asked, done]);
+        expect(storage.items.size).toBe(0);
+        expect(ended).toEqual(["access-1"]);
+    });
+
+    test("that began during the refresh of another is not overwritten", async () => {
+        const { refresh } = tokenServer();
+        const { fetch } = logoutServer();
+        const storage = new Shelf();
+        const [here, there] = [1, 2].map(() => createSession({ url, fetch, refresh, storage }));
+        await here?.keep(started("0"));
+        const asked = here?.token({ refresh: true, last: "access-0" });
+        await pass(5);
+        const kept = there?.keep(started("theirs"));
+        await pass(50);
+        await Promise.all([asked, kept]);
+        expect(storage.items.get("roomcast:session")).toContain("access-theirs");
+    });
+
+    test.each([
+        ["signs in", started("theirs"), "access-theirs"],
+        ["signs out", null, null],
+    ])("whose refresh ends after a program without the lock %s is not stored", async (_, theirs, token) => {
+        const storage = new Shelf();
+        const key = "roomcast:session";
+        const session = createSession({
+            url,
+            storage,
+            refresh: async () => {
+                if (theirs === null) {
+                    storage.removeItem(key);
+                } else {
+                    storage.setItem(key, JSON.stringify({ ...theirs, staleAt: Date.now() + 900_000 }));
+                }
+                return started("late");
+            },
+        });
+        await session.keep(started("0"));
+        expect(await session.token({ refresh: true, last: "access-0" })).toBe(token);
+        expect(storage.items.get(key) ?? "").not.toContain("late");
+    });
+
+    test("that two tabs without a lock refreshed at once goes on with what the hub gave last", async () => {
+        const storage = new Shelf();
+        const tokens = (name: string): SessionStarted => ({
+            ...started(name),
+            accessToken: makeToken(name, 900, { sid: "one" }),
+        });
+        const session = createSession({
+            url,
+            storage,
+            refresh: async () => {
+                const theirs = { ...tokens("theirs"), staleAt: Date.now() + 900_000 };
+                storage.setItem("roomcast:session", JSON.stringify(theirs));
+                return tokens("ours");
+            },
+        });
+        await session.keep(tokens("0"));
+        await session.token({ refresh: true, last: tokens("0").accessToken });
+        expect(storage.items.get("roomcast:session")).toContain("refresh-ours");
     });
 
     test("is told of by other tabs", async () => {
