@@ -67,12 +67,23 @@ export class Session {
         return this.keep(await start(this.#rest));
     }
 
-    /** Keeps a session that has begun, such as the answer to `switchOrganisation`. */
+    /**
+     * Keeps a session that has begun, such as the answer to `switchOrganisation`. The one that was kept before ends,
+     * unless the hub is out of reach.
+     */
     async keep(started: SessionStarted): Promise<SignedIn> {
         const { user, organisation } = started;
         const next = { user, organisation, ...fresh(started) };
-        await this.#alone(() => this.#store(next));
+        const replaced = await this.#alone(async () => {
+            const before = await this.#load();
+            await this.#store(next);
+            return before;
+        });
         this.#tell({ user, organisation });
+        if (replaced !== null && !isSameSession(replaced, next)) {
+            // Nobody waits for it: the new session serves whether or not the hub answers.
+            void this.#end(replaced);
+        }
         return { user, organisation };
     }
 
@@ -92,8 +103,8 @@ export class Session {
             return before;
         });
         if (kept !== null) {
-            const rest = new RestClient({ ...this.#options, token: kept.accessToken });
-            await rest.logout().catch(() => undefined);
+            // From here on nobody else has these tokens, so that no lock is needed.
+            await this.#end(kept);
         }
     }
 
@@ -156,6 +167,19 @@ export class Session {
         }
         await this.#store(next);
         return next.accessToken;
+    }
+
+    /** Ends a session at the hub that is no longer kept, as far as the hub can be reached. */
+    async #end(kept: Kept): Promise<void> {
+        let last: Kept = kept;
+        // A token that has expired ends nothing. The hub may also say so where this machine's clock is wrong.
+        const token: TokenSource = async ({ refresh, last: refused }) => {
+            if (!serves(last, refresh, refused)) {
+                last = { ...last, ...fresh(await this.#refresh(last.refreshToken)) };
+            }
+            return last.accessToken;
+        };
+        await new RestClient({ ...this.#options, token }).logout().catch(() => undefined);
     }
 
     /** Whatever changes what is stored happens one after the other, over all tabs. */

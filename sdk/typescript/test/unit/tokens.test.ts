@@ -200,12 +200,16 @@ function tokenServer() {
 /** A hub to sign out at: by which tokens sessions were ended. */
 function logoutServer() {
     const ended: (string | undefined)[] = [];
+    const refused: string[] = [];
     const fetch = async (_: string, init?: RequestInit) => {
         const token = new Headers(init?.headers).get("authorization")?.replace("Bearer ", "");
+        if (refused.includes(token ?? "")) {
+            return new Response("{}", { status: 401 });
+        }
         ended.push(token);
         return new Response(null, { status: 204 });
     };
-    return { fetch, ended };
+    return { fetch, ended, refused };
 }
 
 const url = "http://hub.test";
@@ -309,6 +313,31 @@ describe("a session", () => {
         expect(calls).toHaveLength(1);
     });
 
+    test("is refreshed to be ended, where its token has expired", async () => {
+        const { refresh, used } = tokenServer();
+        const { fetch, ended } = logoutServer();
+        const session = createSession({ url, fetch, refresh });
+        await session.keep(started("0"));
+        await pass(1_000_000);
+        const done = session.signOut();
+        await pass(50);
+        await done;
+        expect(used).toEqual(["refresh-0"]);
+        expect(ended).toEqual(["access-1"]);
+    });
+
+    test("is refreshed to be ended, where the hub refuses a token that looks good here", async () => {
+        const { refresh } = tokenServer();
+        const { fetch, ended, refused } = logoutServer();
+        refused.push("access-0");
+        const session = createSession({ url, fetch, refresh });
+        await session.keep(started("0"));
+        const done = session.signOut();
+        await pass(50);
+        await done;
+        expect(ended).toEqual(["access-1"]);
+    });
+
     test("that was signed out of during a refresh does not come back", async () => {
         const { refresh } = tokenServer();
         const { fetch, ended } = logoutServer();
@@ -379,6 +408,35 @@ describe("a session", () => {
         await session.keep(tokens("0"));
         await session.token({ refresh: true, last: tokens("0").accessToken });
         expect(storage.items.get("roomcast:session")).toContain("refresh-ours");
+    });
+
+    test("that another replaces is ended at the hub", async () => {
+        const { refresh } = tokenServer();
+        const { fetch, ended } = logoutServer();
+        const session = createSession({ url, fetch, refresh });
+        await session.keep(started("0"));
+        await session.keep(started("other"));
+        await pass(50);
+        expect(ended).toEqual(["access-0"]);
+        await pass(1_000_000);
+        await session.signIn(async () => started("third"));
+        await pass(50);
+        expect(ended).toEqual(["access-0", "access-1"]);
+        expect(await session.token({ refresh: false, last: null })).toBe("access-third");
+    });
+
+    test("that is kept once more goes on", async () => {
+        const { fetch, ended } = logoutServer();
+        const session = createSession({ url, fetch });
+        const tokens = (name: string) => ({
+            ...started(name),
+            accessToken: makeToken(name, 900, { sid: "one" }),
+        });
+        await session.keep(tokens("0"));
+        await session.keep(tokens("0"));
+        await session.keep(tokens("1"));
+        await pass(50);
+        expect(ended).toEqual([]);
     });
 
     test("is told of by other tabs", async () => {
