@@ -42,6 +42,9 @@ export class ClosedError extends Error {
 /** A link that stayed as long proves that the hub takes this client: the next loss is a first one again. */
 const STABLE_MS = 5_000;
 
+/** Whoever asks for more, such as a proxy, does not keep clients away for good. A timer beyond 2^31-1 would fire at once. */
+const LONGEST_RETRY_AFTER_MS = 5 * 60_000;
+
 /** An attempt that takes longer is begun anew when the machine wakes up. */
 const STALE_ATTEMPT_MS = 2_000;
 
@@ -386,9 +389,10 @@ export class RoomcastClient {
             this.#stop({ code, text });
             return;
         }
-        const isAtOnce = this.#failures === 0 && reaction !== "back-off";
+        const isAtOnce = this.#failures === 0 && reaction !== "back-off" && retryAfterMs === 0;
         const waitMs = isAtOnce ? 0 : backoffMs(this.#failures, this.#options.backoff);
-        const retryInMs = Math.max(retryAfterMs, waitMs);
+        // On top of what was asked for, since all who were sent away together were asked for the same.
+        const retryInMs = Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS) + waitMs;
         this.#failures += 1;
         this.#retryTimer = setTimeout(() => this.#open(), retryInMs);
         this.#setStatus("reconnecting", { code, text }, retryInMs);

@@ -26,7 +26,7 @@ export function openStream(fetch: Fetch, target: LinkTarget, events: LinkEvents)
         });
         if (response.status !== 200) {
             const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
-            const wait = Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined;
+            const wait = Number.isFinite(retryAfter) ? Math.max(retryAfter, 0) * 1000 : undefined;
             end(codeOf(response.status), `HTTP ${response.status}`, wait);
             return;
         }
