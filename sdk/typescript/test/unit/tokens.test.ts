@@ -296,6 +296,18 @@ describe("a session", () => {
         expect(told).toHaveLength(2);
     });
 
+    test.each([
+        ["a firewall", new Response("<html>", { status: 403 }), "Ana"],
+        ["another program", new Response('{"code": "1020"}', { status: 403 }), "Ana"],
+        ["the hub", new Response('{"code": "no_membership"}', { status: 403 }), undefined],
+        ["the hub, of the session", new Response('{"code": "session_ended"}', { status: 401 }), undefined],
+    ])("is forgotten where its refresh is refused by the hub: %s", async (_, answer, name) => {
+        const session = createSession({ url, fetch: async () => answer });
+        await session.keep(started("0"));
+        await Promise.allSettled([session.token({ refresh: true, last: "access-0" })]);
+        expect((await session.current())?.user.name).toBe(name);
+    });
+
     test("signs out here, whether or not the hub hears it", async () => {
         const calls: unknown[] = [];
         const fetch = async (address: string, init?: RequestInit) => {
