@@ -38,6 +38,9 @@ interface Kept extends SignedIn {
 /** How long before its end a token is replaced; a quarter of its life where that is less. */
 const MARGIN_SECONDS = 10;
 
+/** How many sessions were made that share their storage with nobody. */
+let inMemory = 0;
+
 /**
  * A session's tokens: kept in a storage, and refreshed by one tab at a time, so that the refresh token, which counts
  * once, is used once.
@@ -45,6 +48,7 @@ const MARGIN_SECONDS = 10;
 export class Session {
     readonly #storage: KeyValueStorage;
     readonly #key: string;
+    readonly #lock: string;
     readonly #options: Pick<SessionOptions, "url" | "fetch">;
     readonly #rest: RestClient;
     readonly #refresh: (refreshToken: string) => Promise<Tokens>;
@@ -54,6 +58,9 @@ export class Session {
         const { storage, storageKey, refresh, ...rest } = options;
         this.#storage = storage ?? new MemoryStorage();
         this.#key = storageKey ?? "roomcast:session";
+        // What is in memory is nobody else's: a server that has many sessions lets none wait for another.
+        inMemory += storage === undefined ? 1 : 0;
+        this.#lock = `${this.#key}:refresh${storage === undefined ? inMemory : ""}`;
         this.#options = rest;
         this.#rest = new RestClient(rest);
         this.#refresh = refresh ?? (token => this.#rest.refreshTokens(token));
@@ -184,7 +191,7 @@ export class Session {
 
     /** Whatever changes what is stored happens one after the other, over all tabs. */
     #alone<T>(run: () => Promise<T>): Promise<T> {
-        return withLock(`${this.#key}:refresh`, run);
+        return withLock(this.#lock, run);
     }
 
     async #load(): Promise<Kept | null> {

@@ -451,6 +451,17 @@ describe("a session", () => {
         expect(ended).toEqual([]);
     });
 
+    test("in memory does not wait for another", async () => {
+        const slow = createSession({ url, refresh: () => new Promise(() => undefined) });
+        await slow.keep(started("slow"));
+        void slow.token({ refresh: true, last: "access-slow" });
+        await pass(1);
+        const kept = vi.fn();
+        void createSession({ url }).keep(started("0")).then(kept);
+        await pass(1);
+        expect(kept).toHaveBeenCalled();
+    });
+
     test("is told of by other tabs", async () => {
         const scope = new EventTarget();
         vi.stubGlobal("addEventListener", scope.addEventListener.bind(scope));
