@@ -4,7 +4,7 @@
 //
 // tokens.json holds {"accessToken", "refreshToken"}, as from POST /api/v1/auth/login.
 
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
 const { ROOMCAST_URL: base, ROOMCAST_TOKENS: tokensFile, ROOMCAST_POSITION: positionFile } = process.env;
 const WebSocket = globalThis.WebSocket ?? (await import("ws")).WebSocket;
@@ -27,9 +27,11 @@ function load(file) {
     }
 }
 
-/** Never half a file: a crash leaves the old one or the new one. */
+/** Never half a file: a crash leaves the old one or the new one. Nor one that others may read. */
 function save(file, value) {
-    writeFileSync(`${file}.new`, JSON.stringify(value), { mode: 0o600 });
+    // One that a crash left, or somebody put there, would keep its owner and mode.
+    rmSync(`${file}.new`, { force: true });
+    writeFileSync(`${file}.new`, JSON.stringify(value), { flag: "wx", mode: 0o600 });
     renameSync(`${file}.new`, file);
 }
 

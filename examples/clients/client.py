@@ -38,10 +38,12 @@ def load(file):
 
 
 def save(file, value):
-    """Never half a file: a crash leaves the old one or the new one."""
+    """Never half a file: a crash leaves the old one or the new one. Nor one that others may read."""
     new = file.with_name(file.name + ".new")
-    new.touch(mode=0o600)
-    new.write_text(json.dumps(value))
+    # One that a crash left, or somebody put there, would keep its owner and mode.
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(json.dumps(value))
     new.replace(file)
 
 

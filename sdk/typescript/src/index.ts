@@ -1,15 +1,16 @@
 export type { BackoffOptions } from "./live/backoff.js";
-export { ClosedError, createClient, RoomcastClient } from "./live/client.js";
+export { createClient, RoomcastClient } from "./live/client.js";
 export { CloseCode, type Reaction, reactionTo } from "./live/close-codes.js";
-export type {
-    ClientError,
-    ClientEvents,
-    CloseReason,
-    Delivery,
-    EventOf,
-    Handler,
-    Status,
-    StatusChange,
+export {
+    type ClientError,
+    type ClientEvents,
+    ClosedError,
+    type CloseReason,
+    type Delivery,
+    type EventOf,
+    type Handler,
+    type Status,
+    type StatusChange,
 } from "./live/events.js";
 export type { Transport } from "./live/link.js";
 export type { ClientOptions } from "./live/options.js";

@@ -1,6 +1,7 @@
 import { type Activity, ApiError, ConnectionError } from "@roomcast/client";
 import { expect, test } from "vitest";
 import { tell, typeName } from "./activity";
+import { hideToken, tokenOf } from "./inviteLink";
 import { choicesWith, seatsOf } from "./plans";
 import { explain, fieldErrors } from "./problem";
 import { spanOf } from "./time";
@@ -115,4 +116,26 @@ test("spans are for people", () => {
         "1 min",
         "3 min 5 s",
     ]);
+});
+
+test("an invite is its link or what stands behind the #", () => {
+    for (const link of ["secret", " secret ", "https://hub.test/invite#secret", "#secret\n"]) {
+        expect(tokenOf(link)).toBe("secret");
+    }
+});
+
+test("the token of an invite does not stay in the address bar, however often the page is mounted", () => {
+    const location = { hash: "#secret", pathname: "/invite", search: "?lang=en" };
+    const replaced: unknown[] = [];
+    const history = {
+        state: { from: "wouter" },
+        replaceState: (...args: unknown[]) => {
+            replaced.push(args);
+            location.hash = "";
+        },
+    };
+    const page = { location, history } as unknown as Window;
+    hideToken(page);
+    hideToken(page);
+    expect(replaced).toEqual([[history.state, "", "/invite?lang=en"]]);
 });

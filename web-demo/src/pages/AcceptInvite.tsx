@@ -1,7 +1,8 @@
 import { Anchor, Button, Text, TextInput } from "@mantine/core";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { session } from "../hub";
+import { hideToken, tokenOf } from "../lib/inviteLink";
 import { useHubForm } from "../lib/useHubForm";
 import { paths } from "../paths";
 import { useSession } from "../session/SessionProvider";
@@ -13,12 +14,13 @@ import { Problem } from "../ui/States";
 export function AcceptInvite(): ReactNode {
     const [, go] = useLocation();
     const current = useSession();
-    // A copy of the whole link serves as well.
     const [given] = useState(() => location.hash.slice(1));
+    // Not while rendering, which may be done twice: the second time would find no token.
+    useEffect(() => hideToken(window), []);
     const first = { token: given, name: "", password: "" };
     const { form, problem, isBusy, onSubmit } = useHubForm(first, async ({ token, ...rest }) => {
-        const values = { ...rest, token: token.slice(token.lastIndexOf("#") + 1).trim() };
-        await session.signIn(hub => hub.acceptInvite(values));
+        // A copy of the whole link serves as well.
+        await session.signIn(hub => hub.acceptInvite({ ...rest, token: tokenOf(token) }));
         go(paths.live, { replace: true });
     });
     return (

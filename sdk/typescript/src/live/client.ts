@@ -5,12 +5,9 @@ import { CloseCode, reactionTo } from "./close-codes.js";
 import { Connection } from "./connection.js";
 import { Deferred } from "./deferred.js";
 import {
-    type ClientError,
     type ClientEvents,
+    ClosedError,
     type CloseReason,
-    type ControlEvents,
-    callInTurn,
-    type Delivery,
     type Handler,
     Handlers,
     type Status,
@@ -21,6 +18,7 @@ import type { LinkEvents, Transport } from "./link.js";
 import type { ClientOptions } from "./options.js";
 import type { Position } from "./position.js";
 import { type Activity, type ControlFrame, isLogged, type Welcome } from "./protocol.js";
+import { Retries } from "./retries.js";
 import { Roster } from "./roster.js";
 import { type Fetch, NO_STREAMS, openStream } from "./sse.js";
 import { Renewal, SignedOut, TokenKeeper } from "./tokens.js";
@@ -28,25 +26,8 @@ import { TransportChoice } from "./transport.js";
 import { watchWaking } from "./wake.js";
 import { openWebSocket, type WebSocketConstructor } from "./websocket.js";
 
-/** Says why `connect()` came to nothing: another attempt would end the same. */
-export class ClosedError extends Error {
-    override readonly name = "ClosedError";
-    readonly code: number;
-
-    constructor({ code, text }: CloseReason) {
-        super(`The client was closed: ${text} (${code})`);
-        this.code = code;
-    }
-}
-
-/** A link that stayed as long proves that the hub takes this client: the next loss is a first one again. */
-const STABLE_MS = 5_000;
-
 /** An attempt that takes longer is begun anew when the machine wakes up. */
 const STALE_ATTEMPT_MS = 2_000;
-
-/** So often a fresh token may be refused in a row before nobody counts as signed in. */
-const MAX_REFUSALS = 3;
 
 /** A connection with what belongs to it. */
 interface Held {
@@ -74,18 +55,15 @@ export class RoomcastClient {
     readonly #ledger: Ledger;
     readonly #transports: TransportChoice;
     readonly #roster: Roster;
+    readonly #retries: Retries;
 
     #status: Status = "idle";
     /** What `connect()` waits for. */
     #opening: Deferred | null = null;
     #current: Held | null = null;
     #attempt: Attempt | null = null;
-    #retryTimer: ReturnType<typeof setTimeout> | undefined;
     #changeoverTimer: ReturnType<typeof setTimeout> | undefined;
     #unwatch: (() => void) | null = null;
-    #failures = 0;
-    #refusals = 0;
-    #needsRefresh = false;
     /** Whether the present link is to be left for another. */
     #isLeaving = false;
     #isLoaded = false;
@@ -95,14 +73,15 @@ export class RoomcastClient {
         this.#base = baseOf(options.url);
         this.#tokens = new TokenKeeper(options.token);
         this.#ledger = new Ledger(options, this.#handlers, {
-            report: error => this.#report(error),
+            report: error => this.#handlers.report(error),
             stopped: seq => this.#stop({ code: CloseCode.NORMAL, text: `a handler failed at ${seq}` }),
             hasRoom: () => this.#resume(),
         });
         const socketType =
             options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
         this.#transports = new TransportChoice(options.transport ?? "auto", socketType);
-        this.#roster = new Roster((type, userId) => this.#emit(type, { userId }));
+        this.#roster = new Roster((type, userId) => this.#handlers.emit(type, { userId }));
+        this.#retries = new Retries(options.backoff);
     }
 
     /** Where the client is. */
@@ -183,7 +162,7 @@ export class RoomcastClient {
             this.#attempt = null;
         }
         if (this.#attempt === null && this.#isLoaded) {
-            this.#failures = 0;
+            this.#retries.forgive();
             this.#open();
         }
     }
@@ -217,7 +196,7 @@ export class RoomcastClient {
 
     /** Opens a link; beside the present one, if there is one, which it then takes over from. */
     #open(transport: Transport | null = this.#transports.next()): void {
-        clearTimeout(this.#retryTimer);
+        this.#retries.cancel();
         clearTimeout(this.#changeoverTimer);
         if (transport === null) {
             this.#stop({ code: CloseCode.LOST, text: "there is neither WebSocket nor a fetch that streams" });
@@ -234,10 +213,10 @@ export class RoomcastClient {
         if (this.#status === "reconnecting") {
             this.#setStatus("reconnecting");
         }
-        this.#tokens.get(this.#needsRefresh).then(
+        this.#tokens.get(this.#retries.needsRefresh).then(
             token => {
                 if (!attempt.isOver) {
-                    this.#needsRefresh = false;
+                    this.#retries.needsRefresh = false;
                     this.#link(attempt, token);
                 }
             },
@@ -273,7 +252,10 @@ export class RoomcastClient {
             welcomed: opened => this.#onWelcome(attempt, opened),
             frame: (from, frame, bytes) => this.#onFrame(from, frame, bytes),
             garbled: text =>
-                this.#report({ kind: "frame", error: new Error(`Not a frame: ${text.slice(0, 100)}`) }),
+                this.#handlers.report({
+                    kind: "frame",
+                    error: new Error(`Not a frame: ${text.slice(0, 100)}`),
+                }),
             closed: (closed, code, reason, retryAfterMs) =>
                 this.#onClosed(closed, code, reason, retryAfterMs),
         });
@@ -301,12 +283,12 @@ export class RoomcastClient {
         this.#isLeaving = false;
         this.#current = held;
         held.since = Date.now();
-        this.#refusals = 0;
+        this.#retries.opened();
         this.#transports.succeeded(connection.transport, () => this.#changeover("websocket"));
         this.#ledger.welcomed(welcome, attempt.after !== undefined);
         held.renewal = this.#renewal(held, welcome);
         this.#roster.begin();
-        this.#emit("WELCOME", welcome);
+        this.#handlers.emit("WELCOME", welcome);
         if (this.#current === held) {
             this.#setStatus("connected");
             this.#opening?.resolve();
@@ -348,16 +330,13 @@ export class RoomcastClient {
         const attempt = this.#attempt;
         if (attempt !== null && attempt.held?.connection === connection) {
             this.#attempt = null;
-            this.#refusals += code === CloseCode.UNAUTHENTICATED ? 1 : 0;
+            this.#retries.refused(code);
             this.#transports.failed(connection.transport, code, reason === NO_STREAMS);
             this.#onFailure(code, reason, retryAfterMs);
         } else if (this.#current?.connection === connection) {
-            const { since } = this.#current;
+            this.#retries.lost(this.#current.since);
             this.#release(this.#current);
             this.#current = null;
-            if (Date.now() - since >= STABLE_MS) {
-                this.#failures = 0;
-            }
             if (this.#attempt === null) {
                 this.#onFailure(code, reason, retryAfterMs);
             } else {
@@ -372,8 +351,7 @@ export class RoomcastClient {
         if (this.#opening === null) {
             return;
         }
-        const reaction = reactionTo(code);
-        this.#needsRefresh ||= reaction === "refresh-token";
+        this.#retries.needsRefresh ||= reactionTo(code) === "refresh-token";
         if (this.#current !== null) {
             // The present link is still there. Where it is to be left, that is tried again while it is.
             if (this.#isLeaving) {
@@ -382,15 +360,12 @@ export class RoomcastClient {
             }
             return;
         }
-        if (reaction === "never" || this.#refusals > MAX_REFUSALS) {
+        const retryInMs = this.#retries.waitMs(code, retryAfterMs);
+        if (retryInMs === null) {
             this.#stop({ code, text });
             return;
         }
-        const isAtOnce = this.#failures === 0 && reaction !== "back-off";
-        const waitMs = isAtOnce ? 0 : backoffMs(this.#failures, this.#options.backoff);
-        const retryInMs = Math.max(retryAfterMs, waitMs);
-        this.#failures += 1;
-        this.#retryTimer = setTimeout(() => this.#open(), retryInMs);
+        this.#retries.plan(() => this.#open(), retryInMs);
         this.#setStatus("reconnecting", { code, text }, retryInMs);
     }
 
@@ -407,7 +382,7 @@ export class RoomcastClient {
         if (error instanceof SignedOut) {
             this.#stop({ code: CloseCode.UNAUTHENTICATED, text: error.message });
         } else {
-            this.#report({ kind: "token", error });
+            this.#handlers.report({ kind: "token", error });
         }
     }
 
@@ -426,14 +401,13 @@ export class RoomcastClient {
         this.#unwatch?.();
         this.#dropLinks();
         this.#ledger.clear();
-        this.#failures = 0;
-        this.#refusals = 0;
+        this.#retries.reset();
         this.#setStatus("closed", reason);
         opening.reject(new ClosedError(reason));
     }
 
     #dropLinks(): void {
-        clearTimeout(this.#retryTimer);
+        this.#retries.cancel();
         clearTimeout(this.#changeoverTimer);
         this.#transports.stop();
         this.#roster.stop();
@@ -475,7 +449,7 @@ export class RoomcastClient {
                 if (frame.payload.code === "token_invalid" || frame.payload.code === "access_unknown") {
                     held.renewal?.refused();
                 }
-                this.#emit("ERROR", frame.payload);
+                this.#handlers.emit("ERROR", frame.payload);
                 break;
             case "GOAWAY":
                 this.#onGoAway(frame.payload.closesInMs);
@@ -491,7 +465,7 @@ export class RoomcastClient {
     }
 
     #onGoAway(closesInMs: number): void {
-        this.#emit("GOAWAY", { closesInMs });
+        this.#handlers.emit("GOAWAY", { closesInMs });
         // Not at once: there is time, and others are told too.
         clearTimeout(this.#changeoverTimer);
         this.#changeoverTimer = setTimeout(() => this.#leave(), closesInMs * (0.5 + Math.random() * 0.4));
@@ -511,27 +485,7 @@ export class RoomcastClient {
         const previous = this.#status;
         this.#status = status;
         const change: StatusChange = { status, previous, transport: this.transport, reason, retryInMs };
-        this.#emit("status", change);
-    }
-
-    #emit(name: keyof ControlEvents, event: unknown): void {
-        const delivery: Delivery = { replayed: false };
-        for (const handler of this.#handlers.of(name)) {
-            void callInTurn([handler], event, delivery, error => {
-                this.#report({ kind: "handler", error, activity: null });
-            });
-        }
-    }
-
-    /** Tells of an error. One that nobody listens for is not lost. */
-    #report(error: ClientError): void {
-        const handlers = this.#handlers.of("error");
-        if (handlers.length === 0) {
-            console.error(`roomcast: ${error.kind} error`, error.error);
-        }
-        for (const handler of handlers) {
-            void callInTurn([handler], error, { replayed: false }, failure => console.error(failure));
-        }
+        this.#handlers.emit("status", change);
     }
 
     #fetch(): Fetch {

@@ -21,6 +21,17 @@ export interface CloseReason {
     text: string;
 }
 
+/** Says why `connect()` came to nothing: another attempt would end the same. */
+export class ClosedError extends Error {
+    override readonly name = "ClosedError";
+    readonly code: number;
+
+    constructor({ code, text }: CloseReason) {
+        super(`The client was closed: ${text} (${code})`);
+        this.code = code;
+    }
+}
+
 /** A change of status. */
 export interface StatusChange {
     status: Status;
@@ -96,6 +107,27 @@ export class Handlers {
 
     of(name: string): readonly AnyHandler[] {
         return this.#byName.get(name) ?? [];
+    }
+
+    /** Calls those of an event that waits for nobody. */
+    emit(name: keyof ControlEvents, event: unknown): void {
+        const delivery: Delivery = { replayed: false };
+        for (const handler of this.of(name)) {
+            void callInTurn([handler], event, delivery, error => {
+                this.report({ kind: "handler", error, activity: null });
+            });
+        }
+    }
+
+    /** Tells of an error. One that nobody listens for is not lost. */
+    report(error: ClientError): void {
+        const handlers = this.of("error");
+        if (handlers.length === 0) {
+            console.error(`roomcast: ${error.kind} error`, error.error);
+        }
+        for (const handler of handlers) {
+            void callInTurn([handler], error, { replayed: false }, failure => console.error(failure));
+        }
     }
 }
 

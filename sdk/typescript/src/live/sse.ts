@@ -1,3 +1,4 @@
+import { isForbiddenByHub } from "../token.js";
 import { CloseCode } from "./close-codes.js";
 import { type Link, type LinkEvents, type LinkTarget, queryOf } from "./link.js";
 
@@ -26,8 +27,8 @@ export function openStream(fetch: Fetch, target: LinkTarget, events: LinkEvents)
         });
         if (response.status !== 200) {
             const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
-            const wait = Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined;
-            end(codeOf(response.status), `HTTP ${response.status}`, wait);
+            const wait = Number.isFinite(retryAfter) ? Math.max(retryAfter, 0) * 1000 : undefined;
+            end(await codeOf(response), `HTTP ${response.status}`, wait);
             return;
         }
         if (response.body === null || response.body === undefined || typeof TextDecoder === "undefined") {
@@ -70,22 +71,30 @@ export function openStream(fetch: Fetch, target: LinkTarget, events: LinkEvents)
     };
 }
 
-/** The close code that says the same as a status. */
-function codeOf(status: number): number {
-    switch (status) {
+/** The close code that says the same as an answer. */
+async function codeOf(response: Response): Promise<number> {
+    switch (response.status) {
         case 400:
         case 422:
             return CloseCode.BAD_REQUEST;
         case 401:
             return CloseCode.UNAUTHENTICATED;
         case 403:
-            return CloseCode.REMOVED;
+            return isForbiddenByHub(await problemCodeOf(response)) ? CloseCode.REMOVED : CloseCode.LOST;
         case 429:
             return CloseCode.TOO_MANY;
         case 503:
             return CloseCode.UNAVAILABLE;
         default:
             return CloseCode.LOST;
+    }
+}
+
+async function problemCodeOf(response: Response): Promise<unknown> {
+    try {
+        return ((await response.json()) as { code?: unknown } | null)?.code;
+    } catch {
+        return undefined;
     }
 }
 

@@ -2,7 +2,7 @@ import type { Fetch } from "../live/sse.js";
 import { RestClient } from "../rest/client.js";
 import type { Organisation, SessionStarted, Tokens, User } from "../rest/types.js";
 import type { KeyValueStorage } from "../storage.js";
-import { isSignedOut, type TokenRequest, type TokenSource } from "../token.js";
+import { isSignedOut, readClaims, type TokenRequest, type TokenSource } from "../token.js";
 import { withLock } from "./lock.js";
 
 /** How a session is kept. */
@@ -15,7 +15,10 @@ export interface SessionOptions {
     storageKey?: string;
     /** Instead of the global one. */
     fetch?: Fetch;
-    /** Instead of `POST /auth/refresh`, where a server of yours keeps the refresh tokens. */
+    /**
+     * Instead of `POST /auth/refresh`, where a server of yours keeps the refresh tokens. The session waits for it, so
+     * it must not wait for the session in turn.
+     */
     refresh?: (refreshToken: string) => Promise<Tokens>;
 }
 
@@ -35,6 +38,9 @@ interface Kept extends SignedIn {
 /** How long before its end a token is replaced; a quarter of its life where that is less. */
 const MARGIN_SECONDS = 10;
 
+/** How many sessions were made that share their storage with nobody. */
+let inMemory = 0;
+
 /**
  * A session's tokens: kept in a storage, and refreshed by one tab at a time, so that the refresh token, which counts
  * once, is used once.
@@ -42,6 +48,7 @@ const MARGIN_SECONDS = 10;
 export class Session {
     readonly #storage: KeyValueStorage;
     readonly #key: string;
+    readonly #lock: string;
     readonly #options: Pick<SessionOptions, "url" | "fetch">;
     readonly #rest: RestClient;
     readonly #refresh: (refreshToken: string) => Promise<Tokens>;
@@ -51,6 +58,9 @@ export class Session {
         const { storage, storageKey, refresh, ...rest } = options;
         this.#storage = storage ?? new MemoryStorage();
         this.#key = storageKey ?? "roomcast:session";
+        // What is in memory is nobody else's: a server that has many sessions lets none wait for another.
+        inMemory += storage === undefined ? 1 : 0;
+        this.#lock = `${this.#key}:refresh${storage === undefined ? inMemory : ""}`;
         this.#options = rest;
         this.#rest = new RestClient(rest);
         this.#refresh = refresh ?? (token => this.#rest.refreshTokens(token));
@@ -64,11 +74,23 @@ export class Session {
         return this.keep(await start(this.#rest));
     }
 
-    /** Keeps a session that has begun, such as the answer to `switchOrganisation`. */
+    /**
+     * Keeps a session that has begun, such as the answer to `switchOrganisation`. The one that was kept before ends,
+     * unless the hub is out of reach.
+     */
     async keep(started: SessionStarted): Promise<SignedIn> {
         const { user, organisation } = started;
-        await this.#store({ user, organisation, ...fresh(started) });
+        const next = { user, organisation, ...fresh(started) };
+        const replaced = await this.#alone(async () => {
+            const before = await this.#load();
+            await this.#store(next);
+            return before;
+        });
         this.#tell({ user, organisation });
+        if (replaced !== null && !isSameSession(replaced, next)) {
+            // Nobody waits for it: the new session serves whether or not the hub answers.
+            void this.#end(replaced);
+        }
         return { user, organisation };
     }
 
@@ -80,11 +102,16 @@ export class Session {
 
     /** Ends the session here and at the hub. A hub out of reach ends it later by itself. */
     async signOut(): Promise<void> {
-        const kept = await this.#load();
-        await this.#forget();
+        // A refresh under way comes first, or what it fetches would outlive the session here.
+        const kept = await this.#alone(async () => {
+            const before = await this.#load();
+            // Before the hub is told: a page that is closed meanwhile must not stay signed in.
+            await this.#forget();
+            return before;
+        });
         if (kept !== null) {
-            const rest = new RestClient({ ...this.#options, token: kept.accessToken });
-            await rest.logout().catch(() => undefined);
+            // From here on nobody else has these tokens, so that no lock is needed.
+            await this.#end(kept);
         }
     }
 
@@ -112,7 +139,7 @@ export class Session {
         if (kept === null || serves(kept, refresh, last)) {
             return kept?.accessToken ?? null;
         }
-        return withLock(`${this.#key}:refresh`, async () => {
+        return this.#alone(async () => {
             // Another tab may have been here while this one waited.
             const now = await this.#load();
             if (now === null || serves(now, refresh, last ?? kept.accessToken)) {
@@ -123,10 +150,9 @@ export class Session {
     }
 
     async #rotate(kept: Kept): Promise<string | null> {
+        let tokens: Tokens;
         try {
-            const next = { ...kept, ...fresh(await this.#refresh(kept.refreshToken)) };
-            await this.#store(next);
-            return next.accessToken;
+            tokens = await this.#refresh(kept.refreshToken);
         } catch (error) {
             if (!isSignedOut(error)) {
                 throw error;
@@ -139,6 +165,33 @@ export class Session {
             await this.#forget();
             return null;
         }
+        const next = { ...kept, ...fresh(tokens) };
+        // Without locks somebody may have signed in or out meanwhile, who counts. A tab that refreshed the same session
+        // does not: the hub takes back what it gave the one that asked first.
+        const now = await this.#load();
+        if (now === null || !isSameSession(now, kept)) {
+            return now?.accessToken ?? null;
+        }
+        await this.#store(next);
+        return next.accessToken;
+    }
+
+    /** Ends a session at the hub that is no longer kept, as far as the hub can be reached. */
+    async #end(kept: Kept): Promise<void> {
+        let last: Kept = kept;
+        // A token that has expired ends nothing. The hub may also say so where this machine's clock is wrong.
+        const token: TokenSource = async ({ refresh, last: refused }) => {
+            if (!serves(last, refresh, refused)) {
+                last = { ...last, ...fresh(await this.#refresh(last.refreshToken)) };
+            }
+            return last.accessToken;
+        };
+        await new RestClient({ ...this.#options, token }).logout().catch(() => undefined);
+    }
+
+    /** Whatever changes what is stored happens one after the other, over all tabs. */
+    #alone<T>(run: () => Promise<T>): Promise<T> {
+        return withLock(this.#lock, run);
     }
 
     async #load(): Promise<Kept | null> {
@@ -173,6 +226,15 @@ export function createSession(options?: SessionOptions): Session {
 /** Whether a token may be handed out as it is. */
 function serves(kept: Kept, refresh: boolean, last: string | null): boolean {
     return Date.now() < kept.staleAt && (!refresh || (last !== null && kept.accessToken !== last));
+}
+
+/** Whether two sets of tokens are of one session. Of tokens that cannot be read only the very same are. */
+function isSameSession(one: Kept, other: Kept): boolean {
+    const { sessionId } = readClaims(one.accessToken);
+    return (
+        one.refreshToken === other.refreshToken ||
+        (sessionId !== undefined && sessionId === readClaims(other.accessToken).sessionId)
+    );
 }
 
 function fresh({ accessToken, refreshToken, expiresIn }: Tokens): Omit<Kept, keyof SignedIn> {

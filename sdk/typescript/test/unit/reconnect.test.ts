@@ -93,16 +93,25 @@ describe("back-off", () => {
         expect(hub.sockets.length).toBeLessThan(12);
     });
 
-    test("is as long as the hub asks for", async () => {
-        const fetch = async () => new Response("{}", { status: 429, headers: { "retry-after": "42" } });
+    test.each([
+        ["is as long as the hub asks for, and spread over a little more", "42", 42_499],
+        ["is five minutes where more is asked for", "3600", 300_499],
+        ["is five minutes where no timer could wait so long", "1e10", 300_499],
+        ["is its own where nothing can be made of what is asked for", "-5", 499],
+    ])("%s", async (_, retryAfter, retryInMs) => {
+        let calls = 0;
+        const fetch = async () => {
+            calls += 1;
+            return new Response("{}", { status: 429, headers: { "retry-after": retryAfter } });
+        };
         const { client, statuses } = prepare({ transport: "sse", fetch });
         void client.connect();
         await pass(5);
-        expect(statuses.at(-1)).toMatchObject({
-            status: "reconnecting",
-            retryInMs: 42_000,
-            reason: { code: 4429 },
-        });
+        expect(statuses.at(-1)).toMatchObject({ status: "reconnecting", retryInMs, reason: { code: 4429 } });
+        await pass(retryInMs - 10);
+        expect(calls).toBe(1);
+        await pass(10);
+        expect(calls).toBe(2);
         await client.close();
     });
 });

@@ -135,9 +135,10 @@ describe("the token on an open link", () => {
 
 describe("claims", () => {
     test("are read of a JWT, and of nothing else", () => {
-        expect(readClaims(makeToken("x", 30, { sub: "u", org: "o" }))).toEqual({
+        expect(readClaims(makeToken("x", 30, { sub: "u", org: "o", sid: "s" }))).toEqual({
             userId: "u",
             organisationId: "o",
+            sessionId: "s",
             lifetimeSeconds: 30,
         });
         for (const text of ["", "a.b.c", "opaque", `a.${btoa("null")}.c`, `a.${btoa("{}")}.c`]) {
@@ -196,6 +197,21 @@ function tokenServer() {
     return { refresh, used };
 }
 
+/** A hub to sign out at: by which tokens sessions were ended. */
+function logoutServer() {
+    const ended: (string | undefined)[] = [];
+    const refused: string[] = [];
+    const fetch = async (_: string, init?: RequestInit) => {
+        const token = new Headers(init?.headers).get("authorization")?.replace("Bearer ", "");
+        if (refused.includes(token ?? "")) {
+            return new Response("{}", { status: 401 });
+        }
+        ended.push(token);
+        return new Response(null, { status: 204 });
+    };
+    return { fetch, ended, refused };
+}
+
 const url = "http://hub.test";
 
 describe("a session", () => {
@@ -251,11 +267,14 @@ describe("a session", () => {
             url,
             storage,
             refresh: async () => {
-                await other.keep(started("theirs"));
+                // It shares the storage, but no lock.
+                storage.setItem(
+                    "roomcast:session",
+                    JSON.stringify({ ...started("theirs"), staleAt: Date.now() + 900_000 }),
+                );
                 throw Object.assign(new Error("reused"), { status: 401 });
             },
         });
-        const other = createSession({ url, storage });
         await session.keep(started("0"));
         expect(await session.token({ refresh: true, last: "access-0" })).toBe("access-theirs");
     });
@@ -277,6 +296,18 @@ describe("a session", () => {
         expect(told).toHaveLength(2);
     });
 
+    test.each([
+        ["a firewall", new Response("<html>", { status: 403 }), "Ana"],
+        ["another program", new Response('{"code": "1020"}', { status: 403 }), "Ana"],
+        ["the hub", new Response('{"code": "no_membership"}', { status: 403 }), undefined],
+        ["the hub, of the session", new Response('{"code": "session_ended"}', { status: 401 }), undefined],
+    ])("is forgotten where its refresh is refused by the hub: %s", async (_, answer, name) => {
+        const session = createSession({ url, fetch: async () => answer });
+        await session.keep(started("0"));
+        await Promise.allSettled([session.token({ refresh: true, last: "access-0" })]);
+        expect((await session.current())?.user.name).toBe(name);
+    });
+
     test("signs out here, whether or not the hub hears it", async () => {
         const calls: unknown[] = [];
         const fetch = async (address: string, init?: RequestInit) => {
@@ -292,6 +323,143 @@ describe("a session", () => {
         expect(calls).toEqual([[`${url}/api/v1/auth/logout`, "Bearer access-0"]]);
         await session.signOut();
         expect(calls).toHaveLength(1);
+    });
+
+    test("is refreshed to be ended, where its token has expired", async () => {
+        const { refresh, used } = tokenServer();
+        const { fetch, ended } = logoutServer();
+        const session = createSession({ url, fetch, refresh });
+        await session.keep(started("0"));
+        await pass(1_000_000);
+        const done = session.signOut();
+        await pass(50);
+        await done;
+        expect(used).toEqual(["refresh-0"]);
+        expect(ended).toEqual(["access-1"]);
+    });
+
+    test("is refreshed to be ended, where the hub refuses a token that looks good here", async () => {
+        const { refresh } = tokenServer();
+        const { fetch, ended, refused } = logoutServer();
+        refused.push("access-0");
+        const session = createSession({ url, fetch, refresh });
+        await session.keep(started("0"));
+        const done = session.signOut();
+        await pass(50);
+        await done;
+        expect(ended).toEqual(["access-1"]);
+    });
+
+    test("that was signed out of during a refresh does not come back", async () => {
+        const { refresh } = tokenServer();
+        const { fetch, ended } = logoutServer();
+        const storage = new Shelf();
+        const [here, there] = [1, 2].map(() => createSession({ url, fetch, refresh, storage }));
+        await here?.keep(started("0"));
+        const asked = here?.token({ refresh: true, last: "access-0" });
+        await pass(5);
+        const done = there?.signOut();
+        await pass(50);
+        await Promise.all([asked, done]);
+        expect(storage.items.size).toBe(0);
+        expect(ended).toEqual(["access-1"]);
+    });
+
+    test("that began during the refresh of another is not overwritten", async () => {
+        const { refresh } = tokenServer();
+        const { fetch } = logoutServer();
+        const storage = new Shelf();
+        const [here, there] = [1, 2].map(() => createSession({ url, fetch, refresh, storage }));
+        await here?.keep(started("0"));
+        const asked = here?.token({ refresh: true, last: "access-0" });
+        await pass(5);
+        const kept = there?.keep(started("theirs"));
+        await pass(50);
+        await Promise.all([asked, kept]);
+        expect(storage.items.get("roomcast:session")).toContain("access-theirs");
+    });
+
+    test.each([
+        ["signs in", started("theirs"), "access-theirs"],
+        ["signs out", null, null],
+    ])("whose refresh ends after a program without the lock %s is not stored", async (_, theirs, token) => {
+        const storage = new Shelf();
+        const key = "roomcast:session";
+        const session = createSession({
+            url,
+            storage,
+            refresh: async () => {
+                if (theirs === null) {
+                    storage.removeItem(key);
+                } else {
+                    storage.setItem(key, JSON.stringify({ ...theirs, staleAt: Date.now() + 900_000 }));
+                }
+                return started("late");
+            },
+        });
+        await session.keep(started("0"));
+        expect(await session.token({ refresh: true, last: "access-0" })).toBe(token);
+        expect(storage.items.get(key) ?? "").not.toContain("late");
+    });
+
+    test("that two tabs without a lock refreshed at once goes on with what the hub gave last", async () => {
+        const storage = new Shelf();
+        const tokens = (name: string): SessionStarted => ({
+            ...started(name),
+            accessToken: makeToken(name, 900, { sid: "one" }),
+        });
+        const session = createSession({
+            url,
+            storage,
+            refresh: async () => {
+                const theirs = { ...tokens("theirs"), staleAt: Date.now() + 900_000 };
+                storage.setItem("roomcast:session", JSON.stringify(theirs));
+                return tokens("ours");
+            },
+        });
+        await session.keep(tokens("0"));
+        await session.token({ refresh: true, last: tokens("0").accessToken });
+        expect(storage.items.get("roomcast:session")).toContain("refresh-ours");
+    });
+
+    test("that another replaces is ended at the hub", async () => {
+        const { refresh } = tokenServer();
+        const { fetch, ended } = logoutServer();
+        const session = createSession({ url, fetch, refresh });
+        await session.keep(started("0"));
+        await session.keep(started("other"));
+        await pass(50);
+        expect(ended).toEqual(["access-0"]);
+        await pass(1_000_000);
+        await session.signIn(async () => started("third"));
+        await pass(50);
+        expect(ended).toEqual(["access-0", "access-1"]);
+        expect(await session.token({ refresh: false, last: null })).toBe("access-third");
+    });
+
+    test("that is kept once more goes on", async () => {
+        const { fetch, ended } = logoutServer();
+        const session = createSession({ url, fetch });
+        const tokens = (name: string) => ({
+            ...started(name),
+            accessToken: makeToken(name, 900, { sid: "one" }),
+        });
+        await session.keep(tokens("0"));
+        await session.keep(tokens("0"));
+        await session.keep(tokens("1"));
+        await pass(50);
+        expect(ended).toEqual([]);
+    });
+
+    test("in memory does not wait for another", async () => {
+        const slow = createSession({ url, refresh: () => new Promise(() => undefined) });
+        await slow.keep(started("slow"));
+        void slow.token({ refresh: true, last: "access-slow" });
+        await pass(1);
+        const kept = vi.fn();
+        void createSession({ url }).keep(started("0")).then(kept);
+        await pass(1);
+        expect(kept).toHaveBeenCalled();
     });
 
     test("is told of by other tabs", async () => {

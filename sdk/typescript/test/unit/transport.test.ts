@@ -257,7 +257,7 @@ describe("the choice of transport", () => {
     test.each([
         [400, 4400],
         [401, 4401],
-        [403, 4403],
+        [403, 1006],
         [422, 4400],
         [429, 4429],
         [503, 4503],
@@ -271,6 +271,22 @@ describe("the choice of transport", () => {
         void client.connect();
         await pass(1);
         expect(statuses.map(({ reason }) => reason?.code)).toContain(code);
+        await client.close();
+    });
+
+    test.each([
+        ["the hub's", JSON.stringify({ code: "no_membership" }), "closed"],
+        ["another program's", JSON.stringify({ code: "1020" }), "reconnecting"],
+        ["a captive portal's", "<html>", "reconnecting"],
+        ["nobody's", "null", "reconnecting"],
+    ])("takes HTTP 403 for a removal where it is the hub's: %s", async (_, body, status) => {
+        const { client } = prepare({
+            transport: "sse",
+            fetch: async () => new Response(body, { status: 403 }),
+        });
+        void client.connect();
+        await pass(1);
+        expect(client.status).toBe(status);
         await client.close();
     });
 
