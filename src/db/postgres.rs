@@ -6,11 +6,10 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use deadpool::managed::Metrics;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{ConnectionError, ConnectionResult, QueryableByName, sql_query};
-use diesel_async::pooled_connection::deadpool::{Hook, HookError, Pool};
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::pooled_connection::deadpool::Pool;
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
 use tokio_postgres::error::SqlState;
@@ -25,9 +24,6 @@ const LEASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a pooled connection may take to show that it lives. One that does not is dropped, and the caller
 /// has time left for another.
 const RECYCLE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// For how long a connection that was lent out need not show that it lives. One that was closed is known to be.
-const FRESH: Duration = Duration::from_millis(100);
 
 /// How long the server may take to let us in. It may take a connection and then say nothing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -72,16 +68,14 @@ impl Postgres {
         wait_until_up(&config).await?;
         let for_pool = config.clone();
         let mut manager = ManagerConfig::default();
-        // What it does instead is below.
-        manager.recycling_method = RecyclingMethod::Fast;
         manager.custom_setup = Box::new(move |_| {
             let config = for_pool.clone();
             async move { connect(&config).await }.boxed()
         });
         let manager = AsyncDieselConnectionManager::new_with_config(String::new(), manager);
         let pool = Pool::builder(manager)
-            .pre_recycle(Hook::async_fn(|conn, metrics| Box::pin(show_life(conn, metrics))))
             .max_size(max_connections)
+            .recycle_timeout(Some(RECYCLE_TIMEOUT))
             .runtime(deadpool::Runtime::Tokio1)
             .build()?;
         let postgres = Self { pool, config };
@@ -139,16 +133,6 @@ impl Postgres {
     pub(super) async fn connect_for_migrations(&self) -> anyhow::Result<AsyncPgConnection> {
         Ok(connect(&self.config).await?)
     }
-}
-
-/// Has a pooled connection show that it lives, unless it did so a moment ago: that costs a journey to the server.
-async fn show_life(conn: &mut AsyncPgConnection, metrics: &Metrics) -> Result<(), HookError> {
-    if metrics.last_used() < FRESH {
-        return Ok(());
-    }
-    let asked = tokio::time::timeout(RECYCLE_TIMEOUT, conn.batch_execute("")).await;
-    let failed = |_| HookError::message("it did not answer");
-    asked.map_err(|_elapsed| HookError::message("it did not answer in time"))?.map_err(failed)
 }
 
 /// Returns once the server takes a connection; gives up after [`START_TIMEOUT`], or at once where waiting
