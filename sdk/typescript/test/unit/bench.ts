@@ -1,5 +1,5 @@
 // A client on a hub in memory, with what it told.
-import { vi } from "vitest";
+import { afterEach, beforeEach, vi } from "vitest";
 import {
     type Activity,
     type ClientOptions,
@@ -51,7 +51,15 @@ export async function pass(ms: number): Promise<void> {
     await vi.advanceTimersByTimeAsync(ms);
 }
 
-/** Everybody waits as long as they may at most. */
-export function withoutJitter(): void {
-    vi.spyOn(Math, "random").mockReturnValue(0.999_999);
+/** Has each test of a file move the time itself, while everybody waits as long as they may at most. */
+export function fakeTime(): void {
+    beforeEach(() => {
+        vi.useFakeTimers();
+        vi.spyOn(Math, "random").mockReturnValue(0.999_999);
+    });
+    afterEach(() => {
+        vi.useRealTimers();
+        vi.restoreAllMocks();
+        vi.unstubAllGlobals();
+    });
 }

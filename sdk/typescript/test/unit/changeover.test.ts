@@ -1,15 +1,7 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { connected, pass, withoutJitter } from "./bench.js";
+import { expect, test } from "vitest";
+import { connected, fakeTime, pass } from "./bench.js";
 
-beforeEach(() => {
-    vi.useFakeTimers();
-    withoutJitter();
-});
-
-afterEach(() => {
-    vi.useRealTimers();
-    vi.restoreAllMocks();
-});
+fakeTime();
 
 test("on GOAWAY the next link opens before the old one closes", async () => {
     const { hub, client, seqs, statuses } = await connected();

@@ -1,17 +1,9 @@
-import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
+import { describe, expect, expectTypeOf, test, vi } from "vitest";
 import { type Activity, isActivity } from "../../src/index.js";
-import { connected, pass, prepare, withoutJitter } from "./bench.js";
+import { connected, fakeTime, pass, prepare } from "./bench.js";
 import { USER } from "./fake-hub.js";
 
-beforeEach(() => {
-    vi.useFakeTimers();
-    withoutJitter();
-});
-
-afterEach(() => {
-    vi.useRealTimers();
-    vi.restoreAllMocks();
-});
+fakeTime();
 
 describe("handlers", () => {
     test("get the activities of their type, typed", async () => {

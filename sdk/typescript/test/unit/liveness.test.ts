@@ -1,16 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { connected, pass, prepare, withoutJitter } from "./bench.js";
+import { describe, expect, test, vi } from "vitest";
+import { connected, fakeTime, pass, prepare } from "./bench.js";
 
-beforeEach(() => {
-    vi.useFakeTimers();
-    withoutJitter();
-});
-
-afterEach(() => {
-    vi.useRealTimers();
-    vi.restoreAllMocks();
-    vi.unstubAllGlobals();
-});
+fakeTime();
 
 describe("a heartbeat", () => {
     test("that is missed twice ends the link", async () => {

@@ -1,17 +1,9 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import type { KeyValueStorage } from "../../src/index.js";
-import { connected, pass, prepare, withoutJitter } from "./bench.js";
+import { connected, fakeTime, pass, prepare } from "./bench.js";
 import { FakeHub, makeToken, ORGANISATION, USER } from "./fake-hub.js";
 
-beforeEach(() => {
-    vi.useFakeTimers();
-    withoutJitter();
-});
-
-afterEach(() => {
-    vi.useRealTimers();
-    vi.restoreAllMocks();
-});
+fakeTime();
 
 class Shelf implements KeyValueStorage {
     readonly items = new Map<string, string>();

@@ -1,18 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ApiError, CloseCode, ClosedError, reactionTo } from "../../src/index.js";
 import { backoffMs } from "../../src/live/backoff.js";
-import { connected, pass, prepare, withoutJitter } from "./bench.js";
+import { connected, fakeTime, pass, prepare } from "./bench.js";
 import { makeToken } from "./fake-hub.js";
 
-beforeEach(() => {
-    vi.useFakeTimers();
-    withoutJitter();
-});
-
-afterEach(() => {
-    vi.useRealTimers();
-    vi.restoreAllMocks();
-});
+fakeTime();
 
 describe("the table of close codes", () => {
     test.each([

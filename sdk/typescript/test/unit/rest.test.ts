@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
+import { describe, expect, expectTypeOf, test, vi } from "vitest";
 import {
     ApiError,
     ConnectionError,
@@ -8,18 +8,9 @@ import {
     type TokenRequest,
     type User,
 } from "../../src/index.js";
-import { pass, withoutJitter } from "./bench.js";
+import { fakeTime, pass } from "./bench.js";
 
-beforeEach(() => {
-    vi.useFakeTimers();
-    withoutJitter();
-});
-
-afterEach(() => {
-    vi.useRealTimers();
-    vi.restoreAllMocks();
-    vi.unstubAllGlobals();
-});
+fakeTime();
 
 type Answer = Response | Error;
 

@@ -1,19 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { createSession, type KeyValueStorage, type SessionStarted } from "../../src/index.js";
 import { readClaims } from "../../src/token.js";
-import { connected, pass, prepare, withoutJitter } from "./bench.js";
+import { connected, fakeTime, pass, prepare } from "./bench.js";
 import { makeToken } from "./fake-hub.js";
 
-beforeEach(() => {
-    vi.useFakeTimers();
-    withoutJitter();
-});
-
-afterEach(() => {
-    vi.useRealTimers();
-    vi.restoreAllMocks();
-    vi.unstubAllGlobals();
-});
+fakeTime();
 
 /** What the client said on its socket of that type. */
 const said = (sent: { type: string; payload?: Record<string, unknown> }[], type: string) =>

@@ -1,20 +1,11 @@
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { createClient, type Fetch } from "../../src/index.js";
 import { EventParser } from "../../src/live/sse.js";
-import { pass, prepare, withoutJitter } from "./bench.js";
+import { fakeTime, pass, prepare } from "./bench.js";
 import { FakeHub, FakeSocket } from "./fake-hub.js";
 
-beforeEach(() => {
-    vi.useFakeTimers();
-    withoutJitter();
-});
-
-afterEach(() => {
-    vi.useRealTimers();
-    vi.restoreAllMocks();
-    vi.unstubAllGlobals();
-});
+fakeTime();
 
 /** Streams of the same hub: what a socket would be sent, as events. */
 class FakeStreams {
