@@ -2,6 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
+use deadpool::managed;
 use diesel::sqlite::SqliteConnection;
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::Object;
@@ -9,6 +10,7 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use tokio::sync::OwnedMutexGuard;
 
 use super::hop::Hop;
+use super::postgres::Maker;
 
 /// The SQLite connection as the async query methods want it.
 pub type AsyncSqlite = SyncConnectionWrapper<SqliteConnection, Hop>;
@@ -23,7 +25,7 @@ pub enum Conn {
 }
 
 /// A connection to PostgreSQL, leased from the pool.
-pub struct PgConn(Option<Object<AsyncPgConnection>>);
+pub struct PgConn(Option<managed::Object<Maker>>);
 
 /// A connection to SQLite: one of the readers, or the writer for as long as its turn lasts.
 pub struct SqliteConn(SqliteLease);
@@ -36,8 +38,30 @@ enum SqliteLease {
 const LEASED: &str = "a lease is emptied only by discard, after which nobody uses it";
 
 impl PgConn {
-    pub(super) fn new(object: Object<AsyncPgConnection>) -> Self {
+    pub(super) fn new(object: managed::Object<Maker>) -> Self {
         Self(Some(object))
+    }
+
+    /// Whether it has lain in the pool, where it may have died unseen.
+    pub(super) fn has_lain(&self) -> bool {
+        managed::Object::metrics(self.leased()).recycle_count > 0
+    }
+
+    /// Whether it has this statement prepared.
+    pub(super) fn knows(&self, statement: &'static str) -> bool {
+        self.leased().known.contains(&statement)
+    }
+
+    /// It has prepared this statement.
+    pub(super) fn learn(&mut self, statement: &'static str) {
+        let leased = self.0.as_mut().expect(LEASED);
+        if !leased.known.contains(&statement) {
+            leased.known.push(statement);
+        }
+    }
+
+    fn leased(&self) -> &managed::Object<Maker> {
+        self.0.as_ref().expect(LEASED)
     }
 }
 
@@ -57,7 +81,7 @@ impl Conn {
     /// open on it ends with it.
     pub(super) fn discard(&mut self) {
         match self {
-            Self::Postgres(PgConn(object)) => drop(object.take().map(Object::take)),
+            Self::Postgres(PgConn(object)) => drop(object.take().map(managed::Object::take)),
             Self::Sqlite(SqliteConn(SqliteLease::Reader(object))) => drop(object.take().map(Object::take)),
             Self::Sqlite(SqliteConn(SqliteLease::Writer(guard))) => drop(guard.take()),
         }
@@ -68,13 +92,13 @@ impl Deref for PgConn {
     type Target = AsyncPgConnection;
 
     fn deref(&self) -> &Self::Target {
-        self.0.as_ref().expect(LEASED)
+        &self.leased().conn
     }
 }
 
 impl DerefMut for PgConn {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        self.0.as_mut().expect(LEASED)
+        &mut self.0.as_mut().expect(LEASED).conn
     }
 }
 

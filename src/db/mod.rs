@@ -35,7 +35,7 @@ pub use error::{DbError, Unavailable};
 pub use migrate::MigrationState;
 pub(crate) use postgres::unverified_tls;
 use scope::Part;
-pub use scope::{Ask, CommitSink, Patience, Scope, Tx};
+pub use scope::{Ask, CommitSink, Last, Patience, Scope, Tx};
 pub use url::DatabaseUrl;
 
 /// The versions of the migrations that this version has for SQLite.

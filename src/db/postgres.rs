@@ -7,12 +7,11 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use diesel::sql_types::{BigInt, Text};
 use diesel::{ConnectionError, ConnectionResult, QueryableByName, sql_query};
-use diesel_async::pooled_connection::deadpool::Pool;
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::pooled_connection::PoolableConnection as _;
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
-use futures_util::FutureExt as _;
 use tokio_postgres::error::SqlState;
 
 pub(super) use self::role::Role;
@@ -20,12 +19,12 @@ use self::tls::PostgresConfig;
 pub(crate) use self::tls::unverified as unverified_tls;
 use super::{DbError, PgConn};
 
-/// How long a caller waits for a connection: as long as a request may reasonably hang.
-const LEASE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a caller waits for a connection that lives: as long as a request may reasonably hang.
+pub(super) const LEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a pooled connection may take to show that it lives. One that does not is dropped, and the caller
-/// has time left for another.
-const RECYCLE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a pooled connection may take to show that it lives, in its answer to what opens a transaction. One that
+/// does not is dropped, and the caller has time left for another.
+pub(super) const LIFE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long the server may take to let us in. It may take a connection and then say nothing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -60,9 +59,37 @@ struct Probed {
 }
 
 pub(super) struct Postgres {
-    pool: Pool<AsyncPgConnection>,
+    pool: managed::Pool<Maker>,
     config: PostgresConfig,
     role: Role,
+}
+
+/// Makes the connections of a pool. It gives none out again that is known to have ended, and does not ask whether the
+/// others live: what opens the next transaction finds that out ([`LIFE_TIMEOUT`]) and costs no journey more.
+pub(super) struct Maker {
+    config: PostgresConfig,
+    /// What each of them is set to, once.
+    setup: String,
+}
+
+/// A connection of a pool.
+pub(super) struct Pooled {
+    pub(super) conn: AsyncPgConnection,
+    /// Last statements that it has prepared.
+    pub(super) known: Vec<&'static str>,
+}
+
+impl managed::Manager for Maker {
+    type Type = Pooled;
+    type Error = ConnectionError;
+
+    async fn create(&self) -> ConnectionResult<Pooled> {
+        Ok(Pooled { conn: connect_with(&self.config, &self.setup).await?, known: Vec::new() })
+    }
+
+    async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<ConnectionError> {
+        if pooled.conn.is_broken() { Err(RecycleError::message("it has ended")) } else { Ok(()) }
+    }
 }
 
 impl Postgres {
@@ -72,17 +99,11 @@ impl Postgres {
         let mut conn = connect(&config).await?;
         warn_of_its_language(&mut conn).await?;
         let role = Role::of(&mut conn).await?;
-        let (for_pool, setup) = (config.clone(), format!("{SETTINGS}; {}", role.take_on()));
-        let mut manager = ManagerConfig::default();
-        manager.custom_setup = Box::new(move |_| {
-            let (config, setup) = (for_pool.clone(), setup.clone());
-            async move { connect_with(&config, &setup).await }.boxed()
-        });
-        let manager = AsyncDieselConnectionManager::new_with_config(String::new(), manager);
-        let pool = Pool::builder(manager)
+        let maker = Maker { config: config.clone(), setup: format!("{SETTINGS}; {}", role.take_on()) };
+        // Who comes alone finds the connection that was used last, of which the server remembers most.
+        let pool = managed::Pool::builder(maker)
             .max_size(max_connections)
-            .recycle_timeout(Some(RECYCLE_TIMEOUT))
-            .runtime(deadpool::Runtime::Tokio1)
+            .queue_mode(managed::QueueMode::Lifo)
             .build()?;
         Ok(Self { pool, config, role })
     }
@@ -99,9 +120,9 @@ impl Postgres {
         Ok((format!("PostgreSQL {} at {server}", found.version), connections))
     }
 
-    /// The timeout is one over all that it takes: a turn, a pooled connection that lives, else a fresh one.
-    pub(super) async fn lease(&self) -> Result<PgConn, DbError> {
-        let Ok(leased) = tokio::time::timeout(LEASE_TIMEOUT, self.pool.get()).await else {
+    /// A connection, from the pool or fresh, if there is one until then.
+    pub(super) async fn lease(&self, until: tokio::time::Instant) -> Result<PgConn, DbError> {
+        let Ok(leased) = tokio::time::timeout_at(until, self.pool.get()).await else {
             let reason = format!("none was free or answered within {} s", LEASE_TIMEOUT.as_secs());
             return Err(DbError::Unreachable(reason));
         };

@@ -1,15 +1,21 @@
 //! Scopes, and the transactions that they open.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::future::poll_fn;
 use std::ops::{Deref, DerefMut};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use diesel::QueryResult;
+use diesel::result::Error as QueryError;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use metrics::counter;
 use tokio::time::Instant;
 
+use super::postgres::{LEASE_TIMEOUT, LIFE_TIMEOUT};
 use super::{AsyncSqlite, Conn, Db, DbError, Pools, error};
 use crate::telemetry::metric::TRANSACTIONS;
 use crate::types::{LogEntry, OrgId};
@@ -21,20 +27,47 @@ pub trait CommitSink: Send + Sync {
     fn committed(&self, entries: Vec<Arc<LogEntry>>);
 }
 
-/// A first question for either database, which PostgreSQL can be sent together with what opens its transaction: each
-/// message that is waited for costs a journey to the server.
-///
-/// A last one cannot go with the COMMIT like this. A statement that a connection has not prepared yet is sent a
-/// journey later than it is asked, which for a first one does no harm: what opens the transaction is there by then.
-pub trait Ask: Send {
+/// A first question for either database, which PostgreSQL is sent together with what opens its transaction: each
+/// message that is waited for costs a journey to the server. It may be asked again, on another connection.
+pub trait Ask: Sync {
     /// What comes of it.
     type Answer: Send;
 
     /// Asks PostgreSQL.
-    fn on_postgres(self, conn: &AsyncPgConnection) -> impl Future<Output = QueryResult<Self::Answer>> + Send;
+    fn on_postgres(&self, conn: &AsyncPgConnection)
+    -> impl Future<Output = QueryResult<Self::Answer>> + Send;
 
     /// Asks SQLite.
-    fn on_sqlite(self, conn: &mut AsyncSqlite) -> impl Future<Output = QueryResult<Self::Answer>> + Send;
+    fn on_sqlite(&self, conn: &mut AsyncSqlite) -> impl Future<Output = QueryResult<Self::Answer>> + Send;
+}
+
+/// Nothing.
+impl Ask for () {
+    type Answer = ();
+
+    async fn on_postgres(&self, _: &AsyncPgConnection) -> QueryResult<()> {
+        Ok(())
+    }
+
+    async fn on_sqlite(&self, _: &mut AsyncSqlite) -> QueryResult<()> {
+        Ok(())
+    }
+}
+
+/// A last statement, which PostgreSQL is sent together with the COMMIT.
+///
+/// On PostgreSQL it is one statement that stays prepared, and it sets `roomcast.written` to 1 until its transaction
+/// ends. The COMMIT that goes with it fails without that: one that overtakes its statement, as it would where the
+/// statement has to be prepared first, commits nothing.
+pub trait Last: Send {
+    /// Names its statement among others.
+    const NAME: &'static str;
+
+    /// Has PostgreSQL execute it.
+    fn on_postgres(self, conn: &AsyncPgConnection) -> impl Future<Output = QueryResult<()>> + Send;
+
+    /// Has SQLite execute it.
+    fn on_sqlite(self, conn: &mut AsyncSqlite) -> impl Future<Output = QueryResult<()>> + Send;
 }
 
 /// A part of the database that is bound to named organisations, not yet open.
@@ -73,68 +106,99 @@ impl Scope {
 
     /// Opens a transaction that only reads, from one snapshot. Used by [`read!`](crate::read).
     pub async fn begin_read(self) -> Result<Tx, DbError> {
-        self.begin(Mode::Read).await
+        Ok(self.begin(Mode::Read, ()).await?.0)
     }
 
     /// Opens a transaction that writes. Used by [`transaction!`](crate::transaction).
     pub async fn begin_write(self) -> Result<Tx, DbError> {
-        self.begin(Mode::Write).await
+        Ok(self.begin(Mode::Write, ()).await?.0)
     }
 
     /// The same, and asks something first. PostgreSQL is sent both at once.
     pub async fn begin_write_with<A: Ask>(self, first: A) -> Result<(Tx, A::Answer), DbError> {
-        let (mut tx, opening) = self.prepare(Mode::Write).await?;
-        let patience = tx.patience;
-        let asked = async {
-            match &mut tx.conn {
-                Conn::Postgres(conn) => {
-                    let conn: &AsyncPgConnection = conn;
-                    let (opened, answer) = tokio::join!(
-                        async { (&mut &*conn).batch_execute(&opening).await },
-                        first.on_postgres(conn)
-                    );
-                    opened.and(answer)
+        self.begin(Mode::Write, first).await
+    }
+
+    async fn begin<A: Ask>(self, mode: Mode, first: A) -> Result<(Tx, A::Answer), DbError> {
+        counter!(TRANSACTIONS, "mode" => mode.name()).increment(1);
+        let until = Instant::now() + LEASE_TIMEOUT;
+        loop {
+            let mut tx = self.lease(mode, until).await?;
+            match tx.open(&self.opening(mode), &first).await {
+                Ok(answer) => return Ok((tx, answer)),
+                // Dropping it closes that connection. The next one may live.
+                Err(Unopened::Dead) => {}
+                Err(Unopened::Failed(error)) => {
+                    tx.rollback().await;
+                    return Err(error);
                 }
-                Conn::Sqlite(conn) => {
-                    conn.batch_execute(&opening).await?;
-                    first.on_sqlite(conn).await
-                }
-            }
-            .map_err(DbError::Query)
-        };
-        match patience.hold(asked).await {
-            Ok(answer) => Ok((tx, answer)),
-            Err(error) => {
-                tx.rollback().await;
-                Err(error)
             }
         }
     }
 
-    async fn begin(self, mode: Mode) -> Result<Tx, DbError> {
-        let (mut tx, opening) = self.prepare(mode).await?;
-        tx.execute(&opening).await?;
-        Ok(tx)
-    }
-
-    /// A transaction on a connection of its own, and the statements that open it.
-    async fn prepare(self, mode: Mode) -> Result<(Tx, String), DbError> {
+    /// A transaction that is not open yet, on a connection of its own.
+    async fn lease(&self, mode: Mode, until: Instant) -> Result<Tx, DbError> {
         let conn = match (self.db.pools(), mode) {
-            (Pools::Postgres(postgres), _) => Conn::Postgres(postgres.lease().await?),
+            (Pools::Postgres(postgres), _) => Conn::Postgres(postgres.lease(until).await?),
             (Pools::Sqlite(sqlite), Mode::Read) => Conn::Sqlite(sqlite.lease_reader().await?),
             (Pools::Sqlite(sqlite), Mode::Write) => Conn::Sqlite(sqlite.lease_writer().await?),
         };
-        counter!(TRANSACTIONS, "mode" => mode.name()).increment(1);
         let patience = Patience::with(&conn);
-        let tx = Tx { conn, appended: Vec::new(), db: self.db, mode, state: State::Open, patience };
-        let opening = match tx.conn {
-            Conn::Postgres(_) => postgres_opening(&self.part, mode),
-            // A deferred transaction that reads first fails at once when it wants to write.
-            Conn::Sqlite(_) if mode == Mode::Read => "BEGIN DEFERRED".to_owned(),
-            Conn::Sqlite(_) => "BEGIN IMMEDIATE".to_owned(),
-        };
-        Ok((tx, opening))
+        Ok(Tx { conn, appended: Vec::new(), db: self.db.clone(), mode, state: State::Open, patience })
     }
+
+    /// The statements that open it.
+    fn opening(&self, mode: Mode) -> Cow<'static, str> {
+        match self.db.pools() {
+            Pools::Postgres(_) => postgres_opening(&self.part, mode).into(),
+            // A deferred transaction that reads first fails at once when it wants to write.
+            Pools::Sqlite(_) if mode == Mode::Read => "BEGIN DEFERRED".into(),
+            Pools::Sqlite(_) => "BEGIN IMMEDIATE".into(),
+        }
+    }
+}
+
+/// Why a transaction is not open.
+enum Unopened {
+    /// Its connection had lain in the pool, and gives no sign of life.
+    Dead,
+    /// The database answered with this, or a fresh connection did not.
+    Failed(DbError),
+}
+
+impl From<DbError> for Unopened {
+    fn from(error: DbError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<QueryError> for Unopened {
+    fn from(error: QueryError) -> Self {
+        Self::Failed(DbError::Query(error))
+    }
+}
+
+/// Sends a statement that this connection has prepared and its COMMIT, without an answer in between. What becomes of the
+/// statement is left in `failed`; what becomes of the transaction is what the COMMIT says.
+async fn commit_together<L: Last>(
+    conn: &AsyncPgConnection,
+    last: L,
+    failed: &mut Option<QueryError>,
+) -> Result<(), DbError> {
+    let mut commit = conn;
+    let mut commit = pin!(commit.batch_execute("SELECT current_setting('roomcast.written')::int; COMMIT"));
+    let mut last = pin!(last.on_postgres(conn));
+    let mut is_done = false;
+    let together = poll_fn(|cx| {
+        // First, so that it is sent first.
+        if !is_done && let Poll::Ready(done) = last.as_mut().poll(cx) {
+            is_done = true;
+            *failed = done.err();
+        }
+        commit.as_mut().poll(cx)
+    });
+    // A task that has had its share of work would be told to come back before the statement is sent.
+    Ok(tokio::task::coop::unconstrained(together).await?)
 }
 
 /// How long a server may take over a transaction, all in all. A server that hangs, or its machine, keeps
@@ -231,6 +295,51 @@ impl Tx {
         }
     }
 
+    /// Commits after a last statement where `outcome` has one, commits where it has none, else rolls back, and gives
+    /// the connection back.
+    pub async fn finish_with<L: Last, E: From<DbError>>(
+        mut self,
+        outcome: Result<Option<L>, E>,
+    ) -> Result<(), E> {
+        match outcome {
+            Ok(Some(last)) => Ok(self.commit_with(last).await?),
+            Ok(None) => Ok(self.commit().await?),
+            Err(error) => {
+                self.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens it on its connection, which shows so that it lives.
+    async fn open<A: Ask>(&mut self, opening: &str, first: &A) -> Result<A::Answer, Unopened> {
+        let asked = async {
+            match &mut self.conn {
+                Conn::Postgres(conn) => {
+                    let has_lain = conn.has_lain();
+                    let conn: &AsyncPgConnection = conn;
+                    let opened = async {
+                        let mut asker = conn;
+                        let answer = asker.batch_execute(opening);
+                        if !has_lain {
+                            return Ok(answer.await?);
+                        }
+                        let answer = tokio::time::timeout(LIFE_TIMEOUT, answer).await;
+                        answer.ok().and_then(Result::ok).ok_or(Unopened::Dead)
+                    };
+                    let asked = async { first.on_postgres(conn).await.map_err(Unopened::from) };
+                    // In this order they are sent and answered.
+                    tokio::try_join!(biased; opened, asked).map(|((), answer)| answer)
+                }
+                Conn::Sqlite(conn) => {
+                    conn.batch_execute(opening).await?;
+                    Ok(first.on_sqlite(conn).await?)
+                }
+            }
+        };
+        self.patience.hold(asked).await
+    }
+
     async fn commit(&mut self) -> Result<(), DbError> {
         let commit = match &self.conn {
             // Where a failed statement has aborted the transaction, and its failure was swallowed,
@@ -238,10 +347,46 @@ impl Tx {
             Conn::Postgres(_) => "SELECT 1; COMMIT",
             Conn::Sqlite(_) => "COMMIT",
         };
-        match self.execute(commit).await {
+        let committed = self.execute(commit).await;
+        self.end(committed, None).await
+    }
+
+    async fn commit_with<L: Last>(&mut self, last: L) -> Result<(), DbError> {
+        let patience = self.patience;
+        let executed = match &mut self.conn {
+            Conn::Postgres(conn) if conn.knows(L::NAME) => {
+                let mut failed = None;
+                let committed = patience.hold(commit_together(conn, last, &mut failed)).await;
+                return self.end(committed, failed).await;
+            }
+            Conn::Postgres(conn) => {
+                let executed = async { last.on_postgres(conn).await.map_err(DbError::Query) };
+                let executed = patience.hold(executed).await;
+                if executed.is_ok() {
+                    conn.learn(L::NAME);
+                }
+                executed
+            }
+            Conn::Sqlite(conn) => last.on_sqlite(conn).await.map_err(DbError::Query),
+        };
+        if executed.is_err() {
+            self.rollback().await;
+            return executed;
+        }
+        self.commit().await
+    }
+
+    /// What a COMMIT came to, and `failed` before it, if something did.
+    async fn end(
+        &mut self,
+        committed: Result<(), DbError>,
+        failed: Option<QueryError>,
+    ) -> Result<(), DbError> {
+        match committed {
             Ok(()) => {}
             Err(DbError::Query(error)) if !error::commit_outcome_is_unknown(&error) => {
                 self.rollback().await;
+                let error = failed.unwrap_or(error);
                 // It did not outlive its failure, in whatever words it was told: nor may the answer.
                 let is_lost = self.state == State::Open && matches!(self.conn, Conn::Postgres(_));
                 return Err(if is_lost { DbError::OutcomeUnknown(error) } else { DbError::Query(error) });

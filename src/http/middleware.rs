@@ -144,8 +144,14 @@ impl<F: Future<Output: Send> + Send + 'static> Future for Finished<F> {
 impl<F: Future<Output: Send> + Send + 'static> Drop for Finished<F> {
     fn drop(&mut self) {
         if let Some(work) = self.work.take() {
-            // Its answer is for nobody.
-            drop(self.tasks.spawn_on(work, &self.runtime));
+            // Its answer is for nobody. A fault of a handler that is waited for is told with its answer.
+            let work = AssertUnwindSafe(work).catch_unwind();
+            let work = async move {
+                if work.await.is_err() {
+                    tracing::error!("a handler panicked whose client had hung up");
+                }
+            };
+            drop(self.tasks.spawn_on(work.in_current_span(), &self.runtime));
         }
     }
 }
@@ -221,5 +227,13 @@ mod tests {
         let caught = AssertUnwindSafe(work).catch_unwind().await;
         assert!(caught.map(|(): ()| ()).is_err());
         assert!(tasks.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_what_nobody_waits_for_is_caught() {
+        let tasks = TaskTracker::new();
+        drop(finished(async { panic!("a fault of a handler") }, &tasks));
+        tasks.close();
+        tasks.wait().await;
     }
 }

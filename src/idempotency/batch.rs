@@ -44,6 +44,11 @@ impl Batch {
         Ok(())
     }
 
+    /// Whether nothing was kept.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.fresh.is_empty()
+    }
+
     /// Writes what was kept. Fails where a key was taken in between, so that all is looked at anew.
     pub(crate) async fn write(mut self, tx: &mut Tx) -> Result<()> {
         let rows: Vec<KeyRow> = self.fresh.iter().filter_map(|scope| self.rows.remove(scope)).collect();

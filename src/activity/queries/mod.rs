@@ -14,7 +14,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::model::{AUDIENCE_USERS, ActivityRow, Head, RoleChange, USER_ROLE_CHANGED};
 use crate::db::schema::{activities, activity_heads, activity_recipients};
-use crate::db::{Ask, AsyncSqlite, Conn};
+use crate::db::{Ask, AsyncSqlite, Conn, Last};
 use crate::types::{ActivityId, Audience, EpochId, LogEntry, OrgId, Role, Seq, Timestamp, UserId};
 use crate::with_conn;
 
@@ -200,7 +200,7 @@ pub(crate) async fn lock_head(conn: &mut Conn, org: OrgId) -> QueryResult<Option
 pub(crate) struct LockHeads<'a>(pub(crate) &'a [OrgId]);
 
 impl LockHeads<'_> {
-    pub(crate) async fn run(self, conn: &mut Conn) -> QueryResult<Vec<Head>> {
+    pub(crate) async fn run(&self, conn: &mut Conn) -> QueryResult<Vec<Head>> {
         match conn {
             Conn::Postgres(conn) => self.on_postgres(conn).await,
             Conn::Sqlite(conn) => self.on_sqlite(conn).await,
@@ -211,11 +211,11 @@ impl LockHeads<'_> {
 impl Ask for LockHeads<'_> {
     type Answer = Vec<Head>;
 
-    async fn on_postgres(self, conn: &AsyncPgConnection) -> QueryResult<Vec<Head>> {
+    async fn on_postgres(&self, conn: &AsyncPgConnection) -> QueryResult<Vec<Head>> {
         postgres::lock_heads(conn, self.0).await
     }
 
-    async fn on_sqlite(self, conn: &mut AsyncSqlite) -> QueryResult<Vec<Head>> {
+    async fn on_sqlite(&self, conn: &mut AsyncSqlite) -> QueryResult<Vec<Head>> {
         sqlite::lock_heads(conn, self.0).await
     }
 }
@@ -283,14 +283,29 @@ pub(crate) async fn move_first_seq(conn: &mut Conn, head: &Head, first: Seq) -> 
     if moved == 1 { Ok(()) } else { Err(diesel::result::Error::NotFound) }
 }
 
-/// Adds a batch of rows and moves the heads to where they now stand. The caller has locked the heads.
-pub(crate) async fn insert_batch(
-    conn: &mut Conn,
-    rows: Vec<ActivityRow>,
-    heads: Vec<Head>,
-) -> QueryResult<()> {
-    match conn {
-        Conn::Postgres(conn) => postgres::insert_batch(conn, &rows, &heads).await,
-        Conn::Sqlite(conn) => sqlite::insert_batch(conn, rows, heads).await,
+/// Rows that are added together, and the heads, which move to where they then stand. The caller has locked the heads.
+pub(crate) struct InsertBatch {
+    pub(crate) rows: Vec<ActivityRow>,
+    pub(crate) heads: Vec<Head>,
+}
+
+impl InsertBatch {
+    pub(crate) async fn run(self, conn: &mut Conn) -> QueryResult<()> {
+        match conn {
+            Conn::Postgres(conn) => self.on_postgres(conn).await,
+            Conn::Sqlite(conn) => self.on_sqlite(conn).await,
+        }
+    }
+}
+
+impl Last for InsertBatch {
+    const NAME: &'static str = "insert_batch";
+
+    async fn on_postgres(self, conn: &AsyncPgConnection) -> QueryResult<()> {
+        postgres::insert_batch(conn, &self.rows, &self.heads).await
+    }
+
+    async fn on_sqlite(self, conn: &mut AsyncSqlite) -> QueryResult<()> {
+        sqlite::insert_batch(conn, self.rows, self.heads).await
     }
 }

@@ -47,18 +47,18 @@ pub(super) async fn insert_recipients(
 }
 
 pub(super) async fn insert_batch(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     rows: &[ActivityRow],
     heads: &[Head],
 ) -> QueryResult<()> {
-    InsertBatch::new(rows, heads).execute(conn).await?;
+    Columns::new(rows, heads).execute(&mut conn).await?;
     Ok(())
 }
 
 /// A batch as one statement with an array for each column. Its text is the same for every batch, so it is
 /// prepared once. An insert of many values has another text for each number of them and is prepared anew
 /// each time: the writer was a third slower with it.
-struct InsertBatch<'a> {
+struct Columns<'a> {
     heads: HeadColumns,
     org_ids: Vec<OrgId>,
     seqs: Vec<Seq>,
@@ -83,7 +83,7 @@ struct HeadColumns {
     last_at: Vec<Timestamp>,
 }
 
-impl<'a> InsertBatch<'a> {
+impl<'a> Columns<'a> {
     fn new(rows: &'a [ActivityRow], heads: &[Head]) -> Self {
         fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
             rows.iter().map(of).collect()
@@ -113,13 +113,13 @@ impl<'a> InsertBatch<'a> {
     }
 }
 
-impl QueryId for InsertBatch<'_> {
-    type QueryId = InsertBatch<'static>;
+impl QueryId for Columns<'_> {
+    type QueryId = Columns<'static>;
 
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl QueryFragment<Pg> for InsertBatch<'_> {
+impl QueryFragment<Pg> for Columns<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         type Ids = Array<sql::Id>;
         type NullableIds = Array<Nullable<sql::Id>>;
@@ -138,8 +138,10 @@ impl QueryFragment<Pg> for InsertBatch<'_> {
         out.push_sql(", ");
         out.push_bind_param::<Array<sql::Moment>, _>(&self.heads.last_at)?;
         out.push_sql(
-            ") AS new (org_id, last_seq, last_id, last_at) WHERE activity_heads.org_id = new.org_id) ",
+            ") AS new (org_id, last_seq, last_id, last_at) WHERE activity_heads.org_id = new.org_id ",
         );
+        // What a COMMIT that is sent together with this asks for.
+        out.push_sql("RETURNING set_config('roomcast.written', '1', true)) ");
 
         out.push_sql("INSERT INTO activities (org_id, seq, id, type, audience_kind, audience_id, actor_id, ");
         out.push_sql("actor_name, target_id, target_name, payload, ip, user_agent, created_at) ");

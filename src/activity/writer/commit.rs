@@ -12,7 +12,7 @@ use super::alone::{Unresolved, settle_alone};
 use super::queue::{BatchLimits, Waiting};
 use super::{Appended, Part, Shared};
 use crate::activity::model::{ActivityRow, Draft, Head};
-use crate::activity::queries;
+use crate::activity::queries::{self, InsertBatch};
 use crate::db::{Db, DbError, Tx};
 use crate::error::{Error, Result};
 use crate::idempotency::{Answer, Batch, Claim, Judged};
@@ -87,18 +87,18 @@ async fn append_together(db: &Db, parts: &[Part], placed: &mut Vec<Option<Placed
     let lock = queries::LockHeads(&orgs);
     let (mut tx, heads) = db.orgs(orgs.clone()).begin_write_with(lock).await?;
     let outcome = tx.patience().hold(insert_together(&mut tx, heads, parts, placed)).await;
-    tx.finish(outcome).await?;
+    tx.finish_with(outcome).await?;
     observe(placed.iter().flatten().map(|placed| placed.entries.len()).sum(), started);
     Ok(())
 }
 
-/// Places what goes behind these heads, and writes it.
+/// Places what goes behind these heads, and writes it; or returns what there is to write, where that is one statement.
 async fn insert_together(
     tx: &mut Tx,
     heads: Vec<Head>,
     parts: &[Part],
     placed: &mut Vec<Option<Placed>>,
-) -> Result<()> {
+) -> Result<Option<InsertBatch>> {
     let mut heads: HashMap<OrgId, Head> = heads.into_iter().map(|head| (head.org_id, head)).collect();
     let locked = parts.iter().filter(|part| heads.contains_key(&part.org));
     let mut keys = Batch::load(tx, claims(locked.flat_map(|part| &part.items))).await?;
@@ -107,8 +107,15 @@ async fn insert_together(
         let head = heads.get_mut(&part.org);
         placed.push(head.map(|head| place(head, &part.items, &mut rows, &mut keys)).transpose()?);
     }
-    insert(tx, rows, heads.into_values().collect(), placed.iter().flatten()).await?;
-    keys.write(tx).await
+    let heads = heads.into_values().collect();
+    let mut entries = placed.iter().flatten().flat_map(|placed| &placed.entries);
+    if !rows.is_empty() && keys.is_unchanged() && entries.all(|entry| !names_users(entry)) {
+        note(tx, placed.iter().flatten());
+        return Ok(Some(InsertBatch { rows, heads }));
+    }
+    insert(tx, rows, heads, placed.iter().flatten()).await?;
+    keys.write(tx).await?;
+    Ok(None)
 }
 
 /// The claims among these items.
@@ -158,19 +165,29 @@ pub(super) async fn insert<'a>(
     tx: &mut Tx,
     rows: Vec<ActivityRow>,
     heads: Vec<Head>,
-    placed: impl Iterator<Item = &'a Placed>,
+    placed: impl Iterator<Item = &'a Placed> + Clone,
 ) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    queries::insert_batch(tx, rows, heads).await?;
+    InsertBatch { rows, heads }.run(tx).await?;
+    for entry in placed.clone().flat_map(|placed| &placed.entries).filter(|entry| names_users(entry)) {
+        queries::insert_recipients(tx, entry).await?;
+    }
+    note(tx, placed);
+    Ok(())
+}
+
+/// Whether its audience is in rows of their own.
+fn names_users(entry: &LogEntry) -> bool {
+    matches!(entry.audience, Audience::Users(_))
+}
+
+/// The transaction hands these on once it is committed.
+fn note<'a>(tx: &mut Tx, placed: impl Iterator<Item = &'a Placed>) {
     for entry in placed.flat_map(|placed| &placed.entries) {
-        if matches!(entry.audience, Audience::Users(_)) {
-            queries::insert_recipients(tx, entry).await?;
-        }
         tx.note_appended(Arc::clone(entry));
     }
-    Ok(())
 }
 
 pub(super) fn observe(rows: usize, started: Instant) {

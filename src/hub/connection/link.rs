@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::time::Sleep;
 
 use super::tally::Tally;
-use super::walk::Walk;
+use super::walk::{Walk, Walked};
 use super::websocket::{MAX_STEPS, Step, WebSocket};
 
 /// A socket, which one thread at a time serves.
@@ -48,10 +48,24 @@ impl Link {
         }
     }
 
-    /// The socket's turns, from its walker; how many it took. Who has much to take goes on later.
-    pub(super) fn take_turns(self: &Arc<Self>, now: Instant, tally: &mut Tally<'_>) -> usize {
+    fn poll(&self, cx: &mut Context<'_>, sleep: Pin<&mut Sleep>) -> Poll<()> {
+        let mut tally = Tally::of(self.walk.metrics());
+        match self.socket.lock().as_mut() {
+            Some(socket) => socket.poll(cx, sleep, &mut tally),
+            None => Poll::Ready(()),
+        }
+    }
+}
+
+impl Walked for Link {
+    /// Who has much to take goes on later.
+    fn take_turns(self: &Arc<Self>, now: Instant, tally: &mut Tally<'_>) -> usize {
         self.is_awaited.swap(false, Ordering::AcqRel);
-        let mut socket = self.socket.lock();
+        // Its task is at it, for some steps at most. Whoever else is owed something does not wait for that.
+        let Some(mut socket) = self.socket.try_lock() else {
+            self.wake();
+            return 1;
+        };
         // One that has not begun looks for itself when it does.
         let Some(socket) = socket.as_mut() else { return 1 };
         for turn in 1..=MAX_STEPS {
@@ -64,19 +78,11 @@ impl Link {
         MAX_STEPS
     }
 
-    /// Ends a socket that cannot go on, and its task with it.
-    pub(super) fn abandon(&self) {
+    fn abandon(&self) {
+        // Its task ends with it.
         let socket = self.socket.lock().take();
         if let Some(driver) = socket.and_then(WebSocket::into_driver) {
             driver.wake();
-        }
-    }
-
-    fn poll(&self, cx: &mut Context<'_>, sleep: Pin<&mut Sleep>) -> Poll<()> {
-        let mut tally = Tally::of(self.walk.metrics());
-        match self.socket.lock().as_mut() {
-            Some(socket) => socket.poll(cx, sleep, &mut tally),
-            None => Poll::Ready(()),
         }
     }
 }

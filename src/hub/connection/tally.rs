@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::hub::metrics::HubMetrics;
 
 /// Adds up what is written, and tells the metrics when it is dropped.
-pub(super) struct Tally<'a> {
+pub(in crate::hub) struct Tally<'a> {
     metrics: &'a HubMetrics,
     writes: u64,
     bytes: u64,
@@ -18,6 +18,11 @@ pub(super) struct Tally<'a> {
 impl<'a> Tally<'a> {
     pub(super) fn of(metrics: &'a HubMetrics) -> Self {
         Self { metrics, writes: 0, bytes: 0, from_memory: 0, from_log: 0, live: None }
+    }
+
+    /// How much was written so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The kernel took so many bytes in one call.

@@ -98,8 +98,13 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, state: Arc<Mutex<Sta
                 server.write_all(sent).await.ok()?;
                 if let Some(cut) = cut {
                     state.lock().is_shut = cut == Cut::AfterCommitForGood;
-                    some(server.read(&mut from_server).await)?;
-                    return None;
+                    // What was sent before it is answered first. `Z`, a length, and that no transaction is open.
+                    loop {
+                        let length = some(server.read(&mut from_server).await)?;
+                        if from_server.get(..length)?.ends_with(b"Z\0\0\0\x05I") {
+                            return None;
+                        }
+                    }
                 }
             }
             read = server.read(&mut from_server) => {

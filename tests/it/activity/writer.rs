@@ -111,10 +111,13 @@ async fn a_bad_row_fails_alone() {
     assert_eq!(texts(&running.log(good).await), ["one", "two"]);
     assert_eq!(running.sink.of(bad).len(), 3);
 
-    // One that comes by itself fails, too, and harms nobody.
-    let alone = running.begin(bad, "poison").answer().await;
-    assert_eq!(alone.unwrap_err().code(), Code::Internal);
-    assert_eq!(running.begin(bad, "four").answer().await.unwrap().seq.get(), 4);
+    // One that comes by itself fails, too, and harms nobody: also where its COMMIT was sent with it.
+    for (text, seq) in [("four", 4), ("five", 5), ("six", 6)] {
+        let alone = running.begin(bad, "poison").answer().await;
+        assert_eq!(alone.unwrap_err().code(), Code::Internal);
+        assert_eq!(running.begin(bad, text).answer().await.unwrap().seq.get(), seq);
+    }
+    assert_eq!(running.sink.of(bad).len(), 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,9 +2,9 @@
 
 use std::io::Write as _;
 
-use diesel::{QueryableByName, sql_query};
-use diesel_async::RunQueryDsl as _;
-use roomcast::db::{DatabaseUrl, Db};
+use diesel::{QueryResult, QueryableByName, sql_query};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
+use roomcast::db::{AsyncSqlite, DatabaseUrl, Db, DbError, Last};
 use roomcast::error::Result;
 use roomcast::{read, with_conn};
 use tokio::io::copy_bidirectional;
@@ -205,4 +205,75 @@ async fn count_settings(database: &TestDatabase) -> Result<i64> {
 async fn the_store_of_no_organisation_is_still_a_store() {
     let database = TestDatabase::create().await;
     assert_eq!(count_settings(&database).await.unwrap(), 0);
+}
+
+/// What the plans are called. Its statement is prepared anew each time, as it must not be where it goes with its COMMIT.
+struct Rename(&'static str);
+
+impl Last for Rename {
+    const NAME: &'static str = "rename";
+
+    async fn on_postgres(self, mut conn: &AsyncPgConnection) -> QueryResult<()> {
+        let statement = format!(
+            "UPDATE plans SET name = '{}' RETURNING set_config('roomcast.written', '1', true)",
+            self.0
+        );
+        sql_query(statement).execute(&mut conn).await?;
+        Ok(())
+    }
+
+    async fn on_sqlite(self, _: &mut AsyncSqlite) -> QueryResult<()> {
+        unreachable!("the test is about PostgreSQL")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_overtakes_its_statement_commits_nothing() {
+    #[derive(QueryableByName)]
+    struct Name {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        name: String,
+    }
+
+    let Some(database) = TestDatabase::create_on_postgres().await else {
+        return not_run("the tests run on SQLite");
+    };
+    let db = Db::open(&database.url(), 1).await.unwrap();
+    let rename = async |name| {
+        db.central().begin_write().await.unwrap().finish_with::<_, DbError>(Ok(Some(Rename(name)))).await
+    };
+    let name = async || -> Result<String> {
+        read!(db.central(), |conn| {
+            let query = sql_query("SELECT name FROM plans LIMIT 1");
+            Ok(with_conn!(conn, |c| query.get_result::<Name>(c).await)?.name)
+        })
+    };
+    // A connection that is not known to have prepared it gets the COMMIT after its answer.
+    rename("one").await.unwrap();
+    assert_eq!(name().await.unwrap(), "one");
+    let error = rename("two").await.unwrap_err();
+    assert!(matches!(error, DbError::Query(_)), "{error:?}");
+    assert_eq!(name().await.unwrap(), "one");
+}
+
+/// Ends the connections of everybody else; how many.
+async fn end_others(db: &Db) -> Result<usize> {
+    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    read!(db.central(), |conn| Ok(with_conn!(conn, |c| sql_query(kill).execute(c).await)?))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_died_in_the_pool_are_replaced() {
+    let Some(database) = TestDatabase::create_on_postgres().await else {
+        return not_run("the tests run on SQLite");
+    };
+    let db = Db::open(&database.url(), 4).await.unwrap();
+    let observer = database.db().await;
+    for _ in 0..5 {
+        // So many lie in the pool from here on.
+        futures_util::future::try_join_all((0..4).map(|_| db.ping())).await.unwrap();
+        assert_ne!(end_others(&observer).await.unwrap(), 0);
+        db.ping().await.unwrap();
+    }
 }

@@ -91,6 +91,23 @@ async fn who_reads_slowly_but_reads_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_reads_again_gets_the_rest_though_nothing_new_comes() {
+    let app = TestApp::start().await;
+    let acme = app.organisation("Acme").with_member("mia").create().await;
+    let query = format!("?token={}", acme["mia"].access_token);
+    let (mut slow, _) = RawSocket::upgrade(&app.base, &query, "", Some(4096)).await;
+    slow.next_text().await;
+    // Its walkers have come and gone, and the kernel takes no more for it.
+    let head = flood(&app, &acme.admin, 1000).await;
+    let mut last = 0;
+    while last < head {
+        let item = crate::harness::Item::parse(&slow.next_text().await);
+        assert!(item.seq() > last);
+        last = item.seq();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stop_does_not_wait_for_it() {
     let app = TestApp::start().await;
     let acme = app.organisation("Acme").create().await;
