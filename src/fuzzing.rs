@@ -20,6 +20,7 @@ use crate::auth::OrganisationKey;
 use crate::http::client_address::{FORWARDED_FOR, client_of};
 use crate::http::{Fields, PageQuery, json, request_id};
 use crate::hub::bus::{BusKeys, Message as Heard, message};
+use crate::load::fuzz;
 use crate::types::{
     ActivityId, Email, InvalidText, InviteId, Message, NewPassword, NodeId, OrgId, OrganisationName,
     Password, PersonName, PlanCode, Slug, UserId,
@@ -34,7 +35,7 @@ pub use tokens::{access_tokens, opaque_tokens};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its file in `fuzz/fuzz_targets` and its folder in `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("access_tokens", access_tokens),
     ("archives", archives),
     ("bodies", bodies),
@@ -49,6 +50,8 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("opaque_tokens", opaque_tokens),
     ("queries", queries),
     ("request_ids", request_ids),
+    ("server_answers", server_answers),
+    ("server_frames", server_frames),
     ("texts", texts),
 ];
 
@@ -198,6 +201,16 @@ pub fn request_ids(data: &[u8]) {
     assert!(id.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\<>".contains(&byte)), "{id}");
     // It is the caller's own, or another of ours.
     assert!(id.as_bytes() == data || uuid::Uuid::try_parse(&id).is_ok(), "{id}");
+}
+
+/// An answer that the load tester reads.
+pub fn server_answers(data: &[u8]) {
+    fuzz::server_answers(data);
+}
+
+/// Frames that the load tester reads, behind a byte that says in what pieces they come.
+pub fn server_frames(data: &[u8]) {
+    fuzz::server_frames(data);
 }
 
 /// Texts that people choose: what is taken is within its bounds, can be stored, and is taken again.

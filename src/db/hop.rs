@@ -55,8 +55,8 @@ impl SpawnBlocking for Hop {
     }
 }
 
-/// Runs the whole of `work` on one thread that may block. It waits there for its turn with the database, and for
-/// nothing else. Once begun, it goes on to its end, whatever becomes of who waits for it.
+/// Runs the whole of `work` on one thread that may block. Once begun, it goes on to its end, whatever becomes of who waits
+/// for it.
 pub(super) async fn in_one<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     let runtime = Handle::current();
     let hop = tokio::task::spawn_blocking(move || {

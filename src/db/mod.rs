@@ -183,8 +183,8 @@ impl Db {
     }
 
     /// Runs `work`, which asks this database one thing after the other and does little in between, with as few
-    /// changes of threads as it needs: on SQLite every statement would cost two of its own. `work` must wait for
-    /// nothing but the database.
+    /// changes of threads as it needs: on SQLite every statement would cost two of its own. There `work` has a thread
+    /// for itself, on which it may wait, but not for ever: the runtime waits for it when it ends.
     pub async fn in_one_hop<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
         match self.engine() {
             Engine::Postgres => work.await,

@@ -10,6 +10,7 @@ mod address;
 mod engine;
 pub mod expect;
 mod feed;
+mod folder;
 mod mark;
 pub mod plan;
 mod process;
@@ -39,6 +40,8 @@ pub use self::setup::Credentials;
 use self::setup::{Api, Ready};
 use self::spawn::Hub;
 use self::watch::Progress;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::wire::fuzz;
 
 /// Which server a run drives.
 pub enum Target {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
 
+use super::folder::Folder;
 use super::process::Process;
 
 /// How long it may take to stop by itself.
@@ -36,13 +36,13 @@ pub(super) struct Hub {
     process: Child,
     /// Where it listens.
     pub(super) url: String,
-    folder: TempDir,
+    folder: Folder,
 }
 
 impl Hub {
     /// Starts it, on SQLite or on this PostgreSQL.
     pub(super) fn start(database_url: Option<&str>) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let folder = Folder::new()?;
         let program = std::env::current_exe().context("cannot find this program")?;
         let log =
             File::create(folder.path().join("log")).context("cannot write into the temporary folder")?;

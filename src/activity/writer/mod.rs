@@ -188,35 +188,34 @@ impl Drop for Closing<'_> {
     }
 }
 
+/// Commits where the database is asked without a change of threads, which on SQLite is a thread of the writer's own: to
+/// have another take each batch there and back took as long as a statement.
 async fn run(shared: Arc<Shared>, limits: BatchLimits, stop: CancellationToken) {
+    let db = shared.db.clone();
+    // That thread is not to outlive this task, which ends with its runtime at the latest.
+    let gone = CancellationToken::new();
+    let _gone = gone.clone().drop_guard();
+    db.in_one_hop(serve(shared, limits, stop, gone)).await;
+}
+
+async fn serve(shared: Arc<Shared>, limits: BatchLimits, stop: CancellationToken, gone: CancellationToken) {
     let _closing = Closing(&shared);
-    loop {
+    while !gone.is_cancelled() {
         // Looked at each time, because under load the queues are never empty.
         if stop.is_cancelled() {
             shared.queues.lock().close();
         }
         let parts = shared.take(limits);
         if !parts.is_empty() {
-            shared.db.in_one_hop(commit_on(Arc::clone(&shared), parts, limits, stop.clone())).await;
+            commit::commit_batch(&shared, parts).await;
         } else if shared.queues.lock().is_drained() {
             return;
         } else {
             tokio::select! {
                 () = shared.work.notified() => {}
                 () = stop.cancelled(), if !stop.is_cancelled() => {}
+                () = gone.cancelled() => {}
             }
         }
-    }
-}
-
-/// Commits these parts, and what came meanwhile, until nothing waits. Callers are answered from here, and the next
-/// batch begins at once: neither waits until whoever handles requests comes round to it.
-async fn commit_on(shared: Arc<Shared>, mut parts: Vec<Part>, limits: BatchLimits, stop: CancellationToken) {
-    while !parts.is_empty() {
-        commit::commit_batch(&shared, parts).await;
-        if stop.is_cancelled() {
-            return;
-        }
-        parts = shared.take(limits);
     }
 }

@@ -2,6 +2,8 @@
 //! the start of what is not whole yet.
 
 pub(super) mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 pub(super) mod http;
 
 use std::io::{ErrorKind, Read};

@@ -277,3 +277,38 @@ async fn connections_that_died_in_the_pool_are_replaced() {
         db.ping().await.unwrap();
     }
 }
+
+/// What makes the indexes of the migration `2026-11-21-000300` beforehand, statement by statement.
+fn documented_indexes() -> Vec<String> {
+    let page = include_str!("../../../docs/operations.md");
+    let (_, after) = page.split_once("### With a long log on PostgreSQL").unwrap();
+    let (_, after) = after.split_once("```sql\n").unwrap();
+    let (statements, _) = after.split_once("```").unwrap();
+    statements.trim().split_terminator(';').map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn indexes_can_be_made_before_an_upgrade_as_it_is_documented() {
+    const UNDO: &str =
+        include_str!("../../../migrations/postgres/tenant/2026-11-21-000300_feed_indexes/down.sql");
+    const INDEXES: &str = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'shared' ORDER BY 1";
+    let Some(database) = TestDatabase::create_on_postgres().await else {
+        return not_run("the tests run on SQLite");
+    };
+    let superuser = postgres(&database.url_text()).await;
+    let indexes = async || -> Vec<String> {
+        superuser.query(INDEXES, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    };
+    let migrated = indexes().await;
+    superuser.batch_execute(&format!("SET search_path TO shared; {UNDO}")).await.unwrap();
+    let forget = "DELETE FROM shared.__diesel_schema_migrations WHERE version = '20261121000300'";
+    superuser.batch_execute(forget).await.unwrap();
+    assert_ne!(indexes().await, migrated);
+
+    for statement in documented_indexes() {
+        superuser.batch_execute(&statement).await.unwrap();
+    }
+    assert_eq!(indexes().await, migrated);
+    let nothing: Vec<String> = Vec::new();
+    assert_eq!(database.db().await.migrate().await.unwrap(), nothing);
+}
