@@ -14,6 +14,7 @@ mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -22,6 +23,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 use crate::backup::Present;
 use crate::config::Config;
 use crate::config::environment::{Environment, Source};
+use crate::telemetry::logs::{self, Logger};
 
 /// Roomcast: a self-hosted, multi-tenant, real-time notification hub.
 ///
@@ -163,9 +165,12 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 impl Cli {
     /// Runs the command.
     async fn run(self, environment: &Environment, matches: &ArgMatches) -> anyhow::Result<()> {
-        crate::telemetry::logs::init(&self.config.telemetry)?;
-        match self.command.unwrap_or(Command::Serve { until_stdin_ends: false }) {
-            Command::Serve { until_stdin_ends } => serve::run(self.config, until_stdin_ends).await,
+        let command = self.command.unwrap_or(Command::Serve { until_stdin_ends: false });
+        let is_hub = matches!(command, Command::Serve { .. });
+        let logger = if is_hub { Logger::Hub } else { Logger::Command };
+        let files = logs::init(&self.config.telemetry, logger)?.map(Arc::new);
+        match command {
+            Command::Serve { until_stdin_ends } => serve::run(self.config, until_stdin_ends, files).await,
             Command::Migrate => migrate::run(&self.config).await,
             Command::Seed => seed::run(self.config).await,
             Command::Openapi => openapi::run(),

@@ -1,11 +1,14 @@
 //! `roomcast serve`.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::telemetry::LogFiles;
 use crate::types::Clock;
 
 /// Files that connections leave alone, besides the database's: the embedded database and its journals, the
@@ -14,7 +17,11 @@ const RESERVED_FILES: usize = 64;
 
 /// Serves until SIGTERM or SIGINT, then stops in good order; at once when one comes again. SIGHUP has a hub
 /// that speaks TLS look at its certificate.
-pub(super) async fn run(mut config: Config, until_stdin_ends: bool) -> anyhow::Result<()> {
+pub(super) async fn run(
+    mut config: Config,
+    until_stdin_ends: bool,
+    files: Option<Arc<LogFiles>>,
+) -> anyhow::Result<()> {
     config.server.max_connections = bound_connections(&config);
     let mut ended = if until_stdin_ends { Some(end_of_stdin()?) } else { None };
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
@@ -41,6 +48,10 @@ pub(super) async fn run(mut config: Config, until_stdin_ends: bool) -> anyhow::R
         }
     };
     tracing::info!(database = ?database, "Roomcast {} is ready", env!("CARGO_PKG_VERSION"));
+    if let Some(files) = &files {
+        let app = &running.app;
+        app.tasks.spawn(Arc::clone(files).watch(app.clock.clone(), app.stop.clone()));
+    }
     println!("listening on {}", running.url());
     loop {
         tokio::select! {

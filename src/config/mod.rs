@@ -15,6 +15,7 @@ mod risks;
 mod server;
 mod timeouts;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -99,6 +100,21 @@ pub struct TelemetryConfig {
         help_heading = "Logs and metrics"
     )]
     pub log_format: LogFormat,
+
+    /// Folder in which log lines are also written to a file a day, roomcast.YYYY-MM-DD.log; unset, they go to standard
+    /// error alone. Each hub has a folder of its own
+    #[arg(long, env = "LOG_DIR", global = true, help_heading = "Logs and metrics")]
+    pub log_dir: Option<PathBuf>,
+
+    /// Days after which such a file is deleted; 0 keeps them
+    #[arg(
+        long,
+        env = "LOG_RETENTION_DAYS",
+        default_value_t = 14,
+        global = true,
+        help_heading = "Logs and metrics"
+    )]
+    pub log_retention_days: u32,
 
     /// Bearer token that /metrics asks for; unset, anybody who reaches the hub may read it
     #[arg(

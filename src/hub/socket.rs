@@ -21,7 +21,7 @@ use crate::auth::Claims;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limit;
 use crate::server::stream::{Incoming, Stream};
-use crate::types::{ConnectionId, EpochId, Seq};
+use crate::types::{ConnectionId, EpochId, OrgId, Seq};
 
 /// The socket's route.
 pub fn routes() -> Router<App> {
@@ -109,8 +109,9 @@ async fn serve(app: App, upgraded: OnUpgrade, wish: Result<Wish, CloseCode>) {
             socket.receive(&early);
             app.sockets.spawn(link.serve(socket));
         }
-        Err(code) => {
-            tracing::debug!(close.code = code.code(), "a socket was refused");
+        Err(Refused { code, org }) => {
+            let org = org.map(tracing::field::display);
+            tracing::debug!(organisation.id = org, close.code = code.code(), "a socket was refused");
             HubMetrics::closed(code);
             connection::refuse(stream, code).await;
         }
@@ -130,8 +131,20 @@ struct Admitted {
     link: Arc<Link>,
 }
 
+/// With which code a socket is closed, and of which organisation, where that is known.
+struct Refused {
+    code: CloseCode,
+    org: Option<OrgId>,
+}
+
+impl From<CloseCode> for Refused {
+    fn from(code: CloseCode) -> Self {
+        Self { code, org: None }
+    }
+}
+
 /// Lets the bearer of a token in, or says with which code to close.
-async fn admit(app: &App, wish: Result<Wish, CloseCode>) -> Result<Admitted, CloseCode> {
+async fn admit(app: &App, wish: Result<Wish, CloseCode>) -> Result<Admitted, Refused> {
     let wish = wish?;
     let token = wish.token.ok_or(CloseCode::Unauthorized)?;
     let claims = app.tokens.verify(&token, app.clock.now()).map_err(|_| CloseCode::Unauthorized)?;
@@ -143,19 +156,20 @@ async fn admit(app: &App, wish: Result<Wish, CloseCode>) -> Result<Admitted, Clo
         presence: wish.presence,
         at: app.clock.now(),
     };
+    let refused = |code| Refused { code, org: Some(claims.org) };
     let mut link = None;
     let waker = |room: &Room| Waker::Socket(Arc::clone(link.insert(Link::new(Arc::clone(&room.walk)))));
     match app.hub.inner.join(claims.org, &join, waker).await {
         Ok((room, joined)) => {
-            let link = link.ok_or(CloseCode::InternalError)?;
+            let link = link.ok_or(refused(CloseCode::InternalError))?;
             Ok(Admitted { claims, joined, room, link })
         }
-        Err(Denied::UserUnknown) => Err(CloseCode::Removed),
-        Err(Denied::SessionEnded) => Err(CloseCode::Unauthorized),
-        Err(Denied::Stale) => Err(CloseCode::Unavailable),
+        Err(Denied::UserUnknown) => Err(refused(CloseCode::Removed)),
+        Err(Denied::SessionEnded) => Err(refused(CloseCode::Unauthorized)),
+        Err(Denied::Stale) => Err(refused(CloseCode::Unavailable)),
         Err(Denied::TooManySockets(of)) => {
             Limit::from(of).count_refusal();
-            Err(CloseCode::TooMany)
+            Err(refused(CloseCode::TooMany))
         }
     }
 }

@@ -17,6 +17,19 @@ use uuid::fmt::Hyphenated;
 
 use super::sql::Id;
 
+/// Organisations as a log line names several.
+pub struct OrgIds(pub Vec<OrgId>);
+
+impl fmt::Display for OrgIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, org) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{org}")?;
+        }
+        Ok(())
+    }
+}
+
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*

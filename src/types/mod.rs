@@ -12,8 +12,8 @@ mod time;
 pub use audience::{Audience, Role};
 pub use entry::{AccessEffect, Actor, LogEntry, Named};
 pub use id::{
-    AccountId, ActivityId, ConnectionId, EpochId, InviteId, NodeId, OrgId, ReservedId, SessionId, TargetId,
-    TokenId, UserId,
+    AccountId, ActivityId, ConnectionId, EpochId, InviteId, NodeId, OrgId, OrgIds, ReservedId, SessionId,
+    TargetId, TokenId, UserId,
 };
 pub use seq::Seq;
 pub use text::{

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::db::{Claim, DbError, Tx, try_claim};
 use crate::error::{Error, LogFailure as _, Result};
 use crate::telemetry::metric;
-use crate::types::{InviteId, OrgId, SessionId, Timestamp};
+use crate::types::{InviteId, OrgId, OrgIds, SessionId, Timestamp};
 use crate::{auth, idempotency, invites, organisations, transaction};
 
 /// How long after the start it first looks: a start is busy.
@@ -159,7 +159,9 @@ async fn work(app: &App, mut jobs: VecDeque<Job>) {
             }
             Err(error) => {
                 let is_away = matches!(error, Error::Database(DbError::Unreachable(_)));
-                Err::<(), _>(error).log_failure("delete what is over");
+                let ids = OrgIds(job.orgs.clone());
+                tracing::error_span!("upkeep", organisation.ids = %ids)
+                    .in_scope(|| Err::<(), _>(error).log_failure("delete what is over"));
                 // The next time comes. Where it is one organisation's trouble, the others are none the worse for it.
                 if is_away {
                     return;

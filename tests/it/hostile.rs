@@ -1,7 +1,7 @@
 //! What somebody with an account, or without one, must not be able to do to others.
 
 mod frames;
-mod operations;
+pub(crate) mod operations;
 mod program;
 mod smuggling;
 mod sweep;

@@ -17,7 +17,7 @@ use crate::db::{Db, DbError, Tx};
 use crate::error::{Error, Result};
 use crate::idempotency::{Answer, Batch, Claim, Judged};
 use crate::telemetry::metric::{COMMIT_BATCH_SIZE, COMMIT_SECONDS, COMMITS};
-use crate::types::{Audience, LogEntry, OrgId};
+use crate::types::{Audience, LogEntry, OrgId, OrgIds};
 
 /// What was appended for one organisation, in order.
 pub(super) type Entries = Vec<Arc<LogEntry>>;
@@ -46,7 +46,11 @@ pub(super) async fn commit_batch(shared: &Arc<Shared>, parts: Vec<Part>) {
             }
         }
         Err(Error::Database(DbError::OutcomeUnknown(error))) => {
-            tracing::warn!(error = %error, "the outcome of a batch's commit is unknown; looking for it in the log");
+            tracing::warn!(
+                error = %error,
+                organisation.ids = %ids(&parts),
+                "the outcome of a batch's commit is unknown; looking for it in the log"
+            );
             for (part, placed) in parts.into_iter().zip(placed) {
                 settle_alone(part, placed.map(Unresolved::new));
             }
@@ -62,7 +66,7 @@ pub(super) async fn commit_batch(shared: &Arc<Shared>, parts: Vec<Part>) {
         Err(error) => {
             tracing::warn!(
                 error = format!("{error:#}"),
-                organisations = parts.len(),
+                organisation.ids = %ids(&parts),
                 "a batch failed; each organisation's part is tried alone"
             );
             for part in parts {
@@ -70,6 +74,11 @@ pub(super) async fn commit_batch(shared: &Arc<Shared>, parts: Vec<Part>) {
             }
         }
     }
+}
+
+/// Whose parts these are.
+fn ids(parts: &[Part]) -> OrgIds {
+    OrgIds(parts.iter().map(|part| part.org).collect())
 }
 
 pub(super) fn refuse(parts: Vec<Part>, error: &Error) {

@@ -99,9 +99,10 @@ async fn end_sessions_elsewhere(app: &App, member: &Member, account: &Account, v
         }
     };
     for org in orgs.into_iter().filter(|org| *org != member.org) {
-        end_sessions_in(app, &member.client, account, org, version)
-            .await
-            .log_failure("end the sessions in another organisation after a new password");
+        let ended = end_sessions_in(app, &member.client, account, org, version).await;
+        tracing::error_span!("elsewhere", organisation.id = %org).in_scope(|| {
+            ended.log_failure("end the sessions in another organisation after a new password");
+        });
     }
 }
 

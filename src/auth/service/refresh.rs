@@ -11,6 +11,7 @@ use crate::auth::queries::sessions::Rotation;
 use crate::auth::refresh_token::RefreshToken;
 use crate::db::Tx;
 use crate::error::{Code, Error, Result};
+use crate::http::log::record_organisation;
 use crate::http::{ClientInfo, Meter};
 use crate::types::{Timestamp, UserId};
 use crate::users::{self, User};
@@ -28,6 +29,7 @@ pub(crate) async fn refresh(
         meter.count_address()?;
         return Err(invalid());
     };
+    record_organisation(token.org);
     // By session, so that an office behind one address can come back after an outage.
     meter.count_session(token.session)?;
     let session =

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::auth::model::{Account, SignedIn};
 use crate::auth::wire::{Login, Register};
 use crate::error::{Code, Error, Result};
+use crate::http::log::record_organisation;
 use crate::http::{ClientInfo, Member};
 use crate::organisations::{self, Founding};
 use crate::transaction;
@@ -47,6 +48,7 @@ async fn found(app: &App, client: &ClientInfo, account: &Account, new: Register)
         user_name: new.name,
         email: new.email,
     };
+    record_organisation(founding.org);
     let (org, user, version) = (founding.org, founding.user, account.password_version);
     let opening = sessions::prepare(app, client, org, user, version, now)?;
     let founder = Actor { id: user, name: founding.user_name.to_string() };
@@ -69,6 +71,7 @@ pub(crate) async fn log_in(app: &App, client: &ClientInfo, login: Login) -> Resu
     };
     let version = account.password_version;
     for org in orgs {
+        record_organisation(org);
         let entered = enter(app, client, account.id, version, org, SessionStart::Login).await?;
         if let Some(signed_in) = entered {
             return Ok(signed_in);

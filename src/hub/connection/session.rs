@@ -282,7 +282,7 @@ impl Session {
         if self.is_closing() {
             return;
         }
-        tracing::debug!(close.code = code.code(), "a socket closes");
+        tracing::debug!(organisation.id = %self.room.org, close.code = code.code(), "a socket closes");
         HubMetrics::closed(code);
         self.outbox.keep_only_begun();
         self.outbox.push(self.transport.close(code));

@@ -6,6 +6,7 @@ use crate::auth::{self, Account, Opening, SignedIn, accounts, memberships, sessi
 use crate::db::Conn;
 use crate::error::{Error, LogFailure as _, Result};
 use crate::http::ClientInfo;
+use crate::http::log::record_organisation;
 use crate::invites::model::{Invite, invalid};
 use crate::invites::queries;
 use crate::invites::token::InviteToken;
@@ -20,6 +21,7 @@ use crate::{read, transaction};
 /// its own; with `member_limit_reached` where no seat is free.
 pub(crate) async fn accept(app: &App, client: &ClientInfo, body: AcceptInvite) -> Result<SignedIn> {
     let token = InviteToken::parse(&body.token).ok_or_else(invalid)?;
+    record_organisation(token.org);
     let invite = look(app, &token).await?;
     let (account, made) = find_or_create_account(app, &invite, body.password).await?;
     let id = account.id;

@@ -106,15 +106,15 @@ async fn the_role_may_read_and_write_rows_and_nothing_else() {
 }
 
 /// A database of an ordinary user's, on the server of the tests. It and its roles go with `gone`.
-struct Owned {
+pub(super) struct Owned {
     superuser: Client,
     name: String,
-    url: String,
+    pub(super) url: String,
 }
 
 impl Owned {
     /// `None` where the tests run on SQLite.
-    async fn create(attributes: &str) -> Option<Self> {
+    pub(super) async fn create(attributes: &str) -> Option<Self> {
         if !on_postgres() {
             return None;
         }
@@ -145,7 +145,7 @@ impl Owned {
     }
 
     /// Starts a hub there, which must serve.
-    async fn serves(&self) {
+    pub(super) async fn serves(&self) {
         let mut child = Child::start(&[], &environment(&self.url));
         let client = child.listening().await;
         let email = format!("{}@example.com", uuid::Uuid::now_v7());
@@ -154,7 +154,7 @@ impl Owned {
         child.stop().await;
     }
 
-    async fn gone(self) {
+    pub(super) async fn gone(self) {
         let Self { superuser, name, .. } = self;
         superuser.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
         superuser.batch_execute(&format!("DROP ROLE roomcast_hub_{name}; DROP ROLE {name}")).await.unwrap();
@@ -202,4 +202,25 @@ async fn whoever_may_not_is_told_what_to_run() {
     owned.superuser.batch_execute(&undo).await.unwrap();
     owned.serves().await;
     owned.gone().await;
+}
+
+/// A pooled connection keeps its role as long as it lives: nothing that the hub sends takes it off.
+#[test]
+fn nothing_gives_a_connection_its_old_role_back() {
+    fn read(folder: &std::path::Path, found: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                read(&path, found);
+            } else {
+                found.push_str(&std::fs::read_to_string(&path).unwrap_or_default());
+            }
+        }
+    }
+    let mut source = String::new();
+    read(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut source);
+    for taking_off in ["RESET ", "DISCARD ", "SESSION AUTHORIZATION", "ROLE NONE", "ROLE TO"] {
+        assert!(!source.contains(taking_off), "{taking_off}");
+    }
+    assert_eq!(source.matches("\"SET ROLE ").count(), 1);
 }

@@ -34,7 +34,7 @@ const KEPT: &str = "t t tenant * t {0} \
     org_id";
 
 /// The tables, and those among them that something else keeps than the others.
-async fn tables(superuser: &Client) -> (Vec<String>, Vec<(String, String)>) {
+pub(super) async fn tables(superuser: &Client) -> (Vec<String>, Vec<(String, String)>) {
     let rows = superuser.query(TABLES, &[]).await.unwrap();
     let found: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let names = found.iter().map(|(name, _)| name.clone()).collect();

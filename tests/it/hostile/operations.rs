@@ -9,36 +9,38 @@ use crate::harness::organisation::fresh_email;
 use crate::harness::{Organisation, PASSWORD, TestApp};
 
 /// The document.
-pub(super) struct Document(Value);
+pub(crate) struct Document(Value);
 
 /// One operation.
-pub(super) struct Operation {
-    pub(super) method: Method,
+pub(crate) struct Operation {
+    pub(crate) method: Method,
     /// As the document has it, with `{…}`.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Whether it needs a token.
-    pub(super) secured: bool,
+    pub(crate) secured: bool,
     /// The fields of its body; `None` where it takes none.
-    pub(super) fields: Option<Vec<Field>>,
+    pub(crate) fields: Option<Vec<Field>>,
     /// The parameters of its query.
-    pub(super) query: Vec<Field>,
+    pub(crate) query: Vec<Field>,
+    /// The names of the headers that it heeds.
+    pub(crate) headers: Vec<String>,
 }
 
 /// A field of a body, or a parameter.
-pub(super) struct Field {
-    pub(super) name: String,
+pub(crate) struct Field {
+    pub(crate) name: String,
     /// What it may be; never a reference, nor null where it may also be something else.
-    pub(super) schema: Value,
+    pub(crate) schema: Value,
 }
 
 impl Document {
-    pub(super) fn load() -> Self {
+    pub(crate) fn load() -> Self {
         let text = roomcast::router::document().to_json().unwrap();
         Self(serde_json::from_str(&text).unwrap())
     }
 
     /// All but the streams, which do not end.
-    pub(super) fn operations(&self) -> Vec<Operation> {
+    pub(crate) fn operations(&self) -> Vec<Operation> {
         let mut found = Vec::new();
         for (path, item) in self.0["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {
@@ -47,6 +49,7 @@ impl Document {
                 }
                 let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
                 let query = parameters.iter().filter(|parameter| parameter["in"] == "query");
+                let headers = parameters.iter().filter(|parameter| parameter["in"] == "header");
                 let body = operation.pointer("/requestBody/content/application~1json/schema");
                 found.push(Operation {
                     method: method.to_uppercase().parse().unwrap(),
@@ -56,6 +59,7 @@ impl Document {
                     query: query
                         .map(|one| self.field(one["name"].as_str().unwrap(), &one["schema"]))
                         .collect(),
+                    headers: headers.map(|one| one["name"].as_str().unwrap().to_owned()).collect(),
                 });
             }
         }
@@ -95,31 +99,36 @@ impl Document {
 }
 
 impl Operation {
+    /// `GET /users`, as people write it.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
     /// The path with `id` in the place of each parameter.
-    pub(super) fn at(&self, id: &str) -> String {
+    pub(crate) fn at(&self, id: &str) -> String {
         let segments =
             self.path.split('/').map(|segment| if segment.starts_with('{') { id } else { segment });
         format!("/api/v1{}", segments.collect::<Vec<_>>().join("/"))
     }
 
     /// The path with an id that names nothing.
-    pub(super) fn somewhere(&self) -> String {
+    pub(crate) fn somewhere(&self) -> String {
         self.at(&UserId::new().to_string())
     }
 
     /// Whether an id stands in its path.
-    pub(super) fn has_id(&self) -> bool {
+    pub(crate) fn has_id(&self) -> bool {
         self.path.contains('{')
     }
 
     /// A body with which nothing is wrong; `None` where it takes none.
-    pub(super) fn sample(&self) -> Option<Value> {
+    pub(crate) fn sample(&self) -> Option<Value> {
         let fields = self.fields.as_ref()?;
         Some(fields.iter().map(|field| (field.name.clone(), field.sample())).collect::<Map<_, _>>().into())
     }
 
     /// That body with another value in one field.
-    pub(super) fn sample_with(&self, name: &str, value: &Value) -> Value {
+    pub(crate) fn sample_with(&self, name: &str, value: &Value) -> Value {
         let mut body = self.sample().unwrap();
         body[name] = value.clone();
         body
@@ -128,14 +137,14 @@ impl Operation {
 
 impl Field {
     /// Whether it is a text that people may choose freely.
-    pub(super) fn is_text(&self) -> bool {
+    pub(crate) fn is_text(&self) -> bool {
         self.schema["type"] == "string"
             && self.schema.get("enum").is_none()
             && self.schema["format"] != "uuid"
     }
 
     /// Whether it is somebody's address.
-    pub(super) fn is_email(&self) -> bool {
+    pub(crate) fn is_email(&self) -> bool {
         self.schema["example"].as_str().is_some_and(|example| example.contains('@'))
     }
 
@@ -160,6 +169,6 @@ impl Field {
 }
 
 /// An organisation with room for more, and what only its founder sees: where its log ends.
-pub(super) async fn organisation(app: &TestApp) -> Organisation {
+pub(crate) async fn organisation(app: &TestApp) -> Organisation {
     app.organisation("Acme").with_admin("bo").with_member("mia").on_plan("ENTERPRISE").create().await
 }

@@ -10,9 +10,9 @@ use roomcast::{read, with_conn};
 use super::{Route, expect_first, expect_replay};
 use crate::harness::TestApp;
 
-/// All that is stored of answers.
-async fn stored(app: &TestApp) -> Result<Vec<Vec<u8>>> {
-    let rows: Vec<Option<Vec<u8>>> = read!(app.app.db.org(OrgId::new()), |conn| {
+/// All that an organisation has stored of answers.
+async fn stored(app: &TestApp, org: OrgId) -> Result<Vec<Vec<u8>>> {
+    let rows: Vec<Option<Vec<u8>>> = read!(app.app.db.org(org), |conn| {
         let select = diesel::QueryDsl::select(idempotency_keys::table, idempotency_keys::body);
         Ok(with_conn!(conn, |c| select.load(c).await)?)
     })?;
@@ -32,7 +32,7 @@ async fn the_token_is_not_in_the_database() {
     expect_replay(&Route::Invite.call(&app, &acme.admin, "one").await, &first);
     let broadcast = Route::Broadcast.call(&app, &acme.admin, "one").await;
 
-    let bodies = stored(&app).await.unwrap();
+    let bodies = stored(&app, acme.admin.org_id()).await.unwrap();
     assert_eq!(bodies.len(), 2);
     assert!(!bodies.iter().any(|body| holds(body, &token)), "the token is stored");
     // What is no secret is stored as it is, so this looked in the right place.

@@ -3,6 +3,7 @@
 mod backup;
 mod config_check;
 mod epoch;
+mod logs;
 mod reset_password;
 mod restore;
 mod retention;
