@@ -128,7 +128,8 @@ impl App {
     async fn start_with(config: Config, clock: Clock, bus: Option<Arc<dyn Bus>>) -> anyhow::Result<Running> {
         // First: the parts keep handles to what they count.
         let metrics = telemetry::metric::install()?;
-        let db = Db::open(&config.database_url()?, config.database.max_connections).await?;
+        let tenants = config.tenancy.bounds(config.database.run_migrations);
+        let db = Db::open_bounded(&config.database_url()?, config.database.max_connections, tenants).await?;
         if config.database.run_migrations {
             for name in db.migrate().await.context("migrating the database")? {
                 tracing::info!(migration = name, "migrated the database");
@@ -183,6 +184,7 @@ impl App {
             let every = app.config.server.timeouts.certificate_look;
             background.spawn(Arc::clone(tls).watch(every, background_stop.clone()));
         }
+        background.spawn(close_idle_stores(app.db.clone(), background_stop.clone()));
         background.spawn(keep_metrics_small(app.metrics.clone(), background_stop.clone()));
         server::spawn(&app, listener, router::router(&app));
         Ok(Running { addr, app, storing, background: running })
@@ -224,6 +226,17 @@ impl Running {
         if stored.is_err() || told.is_err() {
             tracing::warn!("not everything that was queued could be stored and told in time");
         }
+    }
+}
+
+/// How often it looks for databases of organisations that nobody uses any more.
+const CLOSE_IDLE_EVERY: Duration = Duration::from_secs(5);
+
+/// Gives up connections to databases of organisations that nobody uses any more.
+async fn close_idle_stores(db: Db, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(CLOSE_IDLE_EVERY);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        db.close_idle();
     }
 }
 

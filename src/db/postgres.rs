@@ -66,6 +66,13 @@ impl Postgres {
     pub(super) async fn open(url: &str, max_connections: usize) -> anyhow::Result<Self> {
         let config = PostgresConfig::parse(url)?;
         wait_until_up(&config).await?;
+        let postgres = Self::pooled(config, max_connections)?;
+        postgres.warn_of_its_language().await?;
+        Ok(postgres)
+    }
+
+    /// A pool that connects when it is asked to.
+    fn pooled(config: PostgresConfig, max_connections: usize) -> anyhow::Result<Self> {
         let for_pool = config.clone();
         let mut manager = ManagerConfig::default();
         manager.custom_setup = Box::new(move |_| {
@@ -78,9 +85,17 @@ impl Postgres {
             .recycle_timeout(Some(RECYCLE_TIMEOUT))
             .runtime(deadpool::Runtime::Tokio1)
             .build()?;
-        let postgres = Self { pool, config };
-        postgres.warn_of_its_language().await?;
-        Ok(postgres)
+        Ok(Self { pool, config })
+    }
+
+    /// Another database of the same server, with a pool of its own.
+    pub(super) fn of_database(&self, name: &str, max_connections: usize) -> anyhow::Result<Self> {
+        Self::pooled(self.config.with_database(name), max_connections)
+    }
+
+    /// A connection to another database of the same server, outside any pool: for migrations.
+    pub(super) async fn connect_to(&self, name: &str) -> anyhow::Result<AsyncPgConnection> {
+        Ok(connect(&self.config.with_database(name)).await?)
     }
 
     /// Where the server is and what it is, and how many connections it leaves to this user. Does not wait for

@@ -330,7 +330,7 @@ impl Room {
         let mut failures = 0;
         loop {
             // Thousands of rooms may open at once after a restart.
-            let permit = hub.reads.acquire().await;
+            let permit = hub.bound(self.org, &hub.reads).await.acquire().await;
             let read_at = Instant::now();
             match load::opening(&hub.db, self.org, hub.oldest_live_token()).await {
                 Ok(Some(opening)) => {
@@ -385,7 +385,7 @@ impl Room {
     }
 
     async fn read(&self, hub: &Inner, bound: &Semaphore, from: Seq, to: Seq) -> Result<LogRead> {
-        let _permit = bound.acquire().await;
+        let _permit = hub.bound(self.org, bound).await.acquire().await;
         let read_at = Instant::now();
         let (entries, head) = activity::read_range(&hub.db, self.org, from, to).await?;
         Ok(LogRead { entries: entries.into_iter().map(Entry::read).collect(), head, read_at })

@@ -2,14 +2,14 @@
 
 use anyhow::Context as _;
 
-use super::model::{DirectoryEntry, Founding, Isolation, Organisation, Plan, Settings, Status};
+use super::model::{DirectoryEntry, Founding, Organisation, Plan, Settings, Status};
 use super::queries;
 use super::wire::OrganisationBody;
 use crate::activity::{self, Activity, Origin, SessionStart};
 use crate::app::App;
 use crate::auth::{self, Opening};
 use crate::config::Registration;
-use crate::db::{Conn, Db, Tx};
+use crate::db::{Conn, Db, Removal, Tx};
 use crate::error::{Code, Error, LogFailure as _, Result};
 use crate::http::{Admin, Member};
 use crate::idempotency::{Answer, Claimed, Once};
@@ -96,6 +96,8 @@ pub(crate) async fn found(
         created_at: entry.created_at,
         updated_at: entry.created_at,
     };
+    // Its store is made by the first who uses it, who is told where that is, and does not look it up.
+    app.db.place(entry.id, entry.isolation)?;
     let founded = establish(app, origin, founding, settings, opening).await;
     if let Err(error) = &founded
         && !error.outcome_is_unknown()
@@ -137,7 +139,7 @@ async fn enter(app: &App, origin: &Origin, founding: &Founding) -> Result<Entere
             slug: Slug::of(&founding.name, None),
             plan: plan.code.clone(),
             status: Status::Active,
-            isolation: Isolation::Shared,
+            isolation: founding.isolation,
             created_at: origin.at,
             updated_at: origin.at,
         };
@@ -182,7 +184,13 @@ async fn establish(
     })
 }
 
-async fn remove_entry(app: &App, entry: &DirectoryEntry) -> Result<bool> {
+/// Removes an entry that nothing stands behind, and the store that was made for it. False where another attempt to
+/// found the organisation has taken them over, or has founded it.
+pub(super) async fn remove_entry(app: &App, entry: &DirectoryEntry) -> Result<bool> {
+    if app.db.remove_unfounded(entry.id, entry.created_at).await? == Removal::Kept {
+        return Ok(false);
+    }
+    app.db.forget(entry.id);
     transaction!(app.db.central(), |tx| Ok(queries::delete_entry(tx, entry).await?))
 }
 
@@ -215,6 +223,7 @@ pub(crate) async fn create(
         user: UserId::new(),
         user_name: caller.name,
         email: caller.email,
+        isolation: app.config.tenancy.isolation,
     };
     let founder = Actor { id: founding.user, name: founding.user_name.to_string() };
     let origin = member.client.origin(founding.org, Some(founder), app.clock.now());

@@ -25,6 +25,8 @@ pub async fn renew_epochs(db: &Db) -> Result<usize> {
         let orgs = organisations::service::list_ids(db, after, ORGS).await?;
         let Some(last) = orgs.last() else { return Ok(renewed) };
         after = *last;
-        renewed += activity::renew_epochs(db, &orgs).await?;
+        for orgs in db.by_store(&orgs).await? {
+            renewed += activity::renew_epochs(db, &orgs).await?;
+        }
     }
 }

@@ -46,6 +46,7 @@ async fn found(app: &App, client: &ClientInfo, account: &Account, new: Register)
         user: UserId::new(),
         user_name: new.name,
         email: new.email,
+        isolation: app.config.tenancy.isolation,
     };
     let (org, user, version) = (founding.org, founding.user, account.password_version);
     let opening = sessions::prepare(app, client, org, user, version, now)?;

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use super::client::Client;
 use super::database::TestDatabase;
+use super::environment::isolation;
 use super::organisation::Person;
 use super::wait::LIMIT;
 
@@ -166,6 +167,7 @@ impl Ground {
         config.database.database_url = Some(database.url_text().parse().unwrap());
         folder.path().clone_into(&mut config.database.data_dir);
         config.database.run_migrations = true;
+        config.tenancy.isolation = isolation();
         config.auth.jwt_access_secret = Some(SIGNING_KEY.parse().unwrap());
         // Tests come from one address, in bursts. The limits have tests of their own.
         config.limits.rate_limit_per_minute = 0;
