@@ -20,7 +20,7 @@ use crate::idempotency::{Idempotency, SealKeys};
 use crate::limits::Limits;
 use crate::server::tls::Tls;
 use crate::types::Clock;
-use crate::{organisations, router, server, telemetry, upkeep};
+use crate::{organisations, router, server, telemetry, tenancy, upkeep};
 
 /// How often the recorder of metrics is kept small.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -183,6 +183,9 @@ impl App {
         if let Some(tls) = &app.tls {
             let every = app.config.server.timeouts.certificate_look;
             background.spawn(Arc::clone(tls).watch(every, background_stop.clone()));
+        }
+        if app.config.database.run_migrations {
+            background.spawn(tenancy::migrate_in_background(app.db.clone(), background_stop.clone()));
         }
         background.spawn(close_idle_stores(app.db.clone(), background_stop.clone()));
         background.spawn(keep_metrics_small(app.metrics.clone(), background_stop.clone()));

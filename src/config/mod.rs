@@ -5,6 +5,7 @@
 
 mod auth;
 mod broken;
+mod crash;
 mod database;
 pub mod environment;
 mod limits;
@@ -23,6 +24,7 @@ use clap::{Args, ValueEnum};
 
 pub use self::auth::{AuthConfig, Registration};
 pub use self::broken::{Broken, Protection};
+pub use self::crash::crash_point;
 pub use self::database::DatabaseConfig;
 pub use self::limits::LimitsConfig;
 pub use self::parse::Secret;

@@ -166,7 +166,7 @@ impl Hub {
         let checked = self.inner.with_room(org, |room| room.core.lock().check(user, session, Instant::now()));
         match checked.await {
             Ok(admitted) => Ok(admitted),
-            Err(denied) => Err(refusal(denied)),
+            Err(denied) => Err(self.inner.refusal(org, denied)),
         }
     }
 
@@ -205,7 +205,7 @@ impl Hub {
 }
 
 /// What a request is told whose sender may not enter.
-fn refusal(denied: Denied) -> Error {
+fn refusal_of(denied: Denied) -> Error {
     match denied {
         Denied::UserUnknown | Denied::SessionEnded => Error::refused(
             Code::SessionEnded,
@@ -273,6 +273,10 @@ impl Inner {
         loop {
             let room = self.room(org);
             room.touch();
+            if room.is_opening() && self.db.known_trouble(org).is_some() {
+                // It opens once the organisation's store can be used: nobody need wait for that.
+                return Err(Denied::Stale);
+            }
             match tokio::time::timeout_at(deadline, room.settled()).await {
                 Err(_) => return Err(Denied::Stale),
                 Ok(State::Missing) => return Err(Denied::UserUnknown),
@@ -362,6 +366,14 @@ impl Inner {
     fn diverged(&self, room: &Room) {
         self.metrics.divergences.increment(1);
         tracing::error!(organisation.id = %room.org, "the log was replaced by another; its sockets are closed");
+    }
+
+    /// What a request is told whose sender may not enter, or of whom that cannot be told.
+    fn refusal(&self, org: OrgId, denied: Denied) -> Error {
+        match (denied, self.db.known_trouble(org)) {
+            (Denied::Stale, Some(trouble)) => trouble.into(),
+            (denied, _) => refusal_of(denied),
+        }
     }
 
     /// What bounds the reads of an organisation's log: this, unless its store is its own.

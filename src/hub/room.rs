@@ -110,6 +110,11 @@ impl Room {
         *self.used_at.lock() = Instant::now();
     }
 
+    /// Whether it is still reading where its log stands.
+    pub(super) fn is_opening(&self) -> bool {
+        *self.state.borrow() == State::Opening
+    }
+
     /// What the room is, once it is no longer opening.
     pub(super) async fn settled(&self) -> State {
         let now = *self.state.borrow();

@@ -62,6 +62,15 @@ pub(crate) struct DirectoryEntry {
     pub(crate) updated_at: Timestamp,
 }
 
+/// An organisation with a store of its own, as far as that store is concerned.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = organisations)]
+pub(crate) struct Apart {
+    pub(crate) id: OrgId,
+    pub(crate) slug: Slug,
+    pub(crate) isolation: Isolation,
+}
+
 /// What an organisation says of itself, in its own store.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = settings)]

@@ -26,3 +26,4 @@ mod routes;
 mod scale;
 mod secrets;
 mod story;
+mod tenancy;

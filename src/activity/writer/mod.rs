@@ -107,7 +107,8 @@ impl Writer {
     /// writer stops, `store_unavailable`, `outcome_unknown` where the connection was lost while it was
     /// committed and nothing could be found out, or `not_found` where the organisation has no log.
     ///
-    /// Queues the activity when it is first polled. Dropped after that, the activity is still appended.
+    /// Queues the activity when it is first polled, once this node knows where the organisation is: whoever has let its
+    /// caller in has asked. Dropped after that, the activity is still appended.
     pub async fn append(&self, origin: Origin, activity: Activity) -> Result<Arc<LogEntry>> {
         match self.append_once(origin, activity, None).await? {
             Appended::Entry(entry) => Ok(entry),

@@ -5,6 +5,7 @@ use crate::activity::SessionStart;
 use crate::app::App;
 use crate::auth::model::{Account, SignedIn};
 use crate::auth::wire::{Login, Register};
+use crate::config::crash_point;
 use crate::error::{Code, Error, Result};
 use crate::http::{ClientInfo, Member};
 use crate::organisations::{self, Founding};
@@ -21,6 +22,7 @@ pub(crate) async fn register(app: &App, client: &ClientInfo, new: Register) -> R
     let (account, made) = accounts::authenticate_or_create(app, existing, &new.email, password)
         .await
         .map_err(taken_unless_own)?;
+    crash_point("account-made");
     let id = account.id;
     let founded = found(app, client, &account, new).await;
     if made && founded.is_err() {
@@ -118,6 +120,7 @@ async fn enter(
         sessions::begin(tx, &origin, &opening, reason).await?;
         Ok(Some((opening, user, organisation)))
     })?;
+    crash_point("session-begun");
     let Some((opening, user, organisation)) = entered else {
         return Ok(None);
     };

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::placement::Remembered;
 pub(super) use self::placement::{Placement, Tenant};
@@ -85,11 +85,14 @@ impl Tenants {
         }
     }
 
-    fn making(&self, isolation: Isolation) -> &Semaphore {
-        match isolation {
+    /// A turn among those that look at stores of this kind for requests, for whoever takes one.
+    async fn turn(&self, isolation: Isolation, takes_one: bool) -> Option<SemaphorePermit<'_>> {
+        let turns = match isolation {
             Isolation::Shared | Isolation::Schema => &self.schemas,
             Isolation::Database => &self.databases,
-        }
+        };
+        // It is never closed; if it were, going on would be right.
+        if takes_one { turns.acquire().await.ok() } else { None }
     }
 }
 
@@ -130,7 +133,7 @@ impl Db {
     /// Why this organisation's store cannot be used now, as far as this node knows without asking it.
     pub fn known_trouble(&self, org: OrgId) -> Option<DbError> {
         match self.recall(org)? {
-            Placement::Own(tenant) => tenant.trouble(),
+            Placement::Own(tenant) => tenant.last_trouble(),
             Placement::Shared => None,
         }
     }

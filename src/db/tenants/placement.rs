@@ -116,6 +116,14 @@ impl Tenant {
         }
     }
 
+    /// Why it could not be used the last time, unless it has been since.
+    pub(super) fn last_trouble(&self) -> Option<DbError> {
+        match &*self.state.lock() {
+            State::Failed { reason, .. } => Some(DbError::TenantUnavailable(reason.clone())),
+            State::Unmade | State::Unknown | State::Ready => None,
+        }
+    }
+
     pub(super) fn is_ready(&self) -> bool {
         matches!(*self.state.lock(), State::Ready)
     }

@@ -16,6 +16,7 @@ use super::super::schema::organisations;
 use super::super::sqlite::Sqlite;
 use super::super::{Conn, Db, DbError, Pools, migrate};
 use super::placement::{Placement, State, Tenant};
+use crate::config::crash_point;
 use crate::types::{Isolation, OrgId};
 use crate::with_conn;
 
@@ -63,6 +64,8 @@ pub(super) struct Making {
     pub(super) migrate: bool,
     /// How long a lock is waited for, another node's on the store among them; `None` is for ever.
     pub(super) lock_timeout: Option<Duration>,
+    /// Whether it waits for its turn among those that requests ask for; whoever goes through all has a bound of their own.
+    pub(super) takes_turns: bool,
 }
 
 impl Db {
@@ -87,7 +90,11 @@ impl Db {
         if let Some(trouble) = tenant.trouble() {
             return Err(trouble);
         }
-        let making = Making { migrate: self.tenants().bounds.migrate, lock_timeout: Some(GATE_TIMEOUT) };
+        let making = Making {
+            migrate: self.tenants().bounds.migrate,
+            lock_timeout: Some(GATE_TIMEOUT),
+            takes_turns: true,
+        };
         // In a box: it asks the directory, which is a scope, too.
         match Box::pin(self.make(tenant, making)).await {
             Ok(_) => {
@@ -106,7 +113,7 @@ impl Db {
     pub(super) async fn make(&self, tenant: &Tenant, making: Making) -> anyhow::Result<Vec<String>> {
         let was_made = !matches!(*tenant.state.lock(), State::Unmade);
         if was_made {
-            match self.look(tenant).await? {
+            match self.look(tenant, making.takes_turns).await? {
                 Look::Current => return Ok(Vec::new()),
                 Look::Behind(names) if !making.migrate => {
                     bail!("{} migrations are pending: run `roomcast migrate`", names.len())
@@ -115,7 +122,7 @@ impl Db {
                 Look::Absent => bail!("the {} {} is gone", kind(tenant.isolation), tenant.name),
             }
         }
-        let _turn = self.tenants().making(tenant.isolation).acquire().await;
+        let _turn = self.tenants().turn(tenant.isolation, making.takes_turns).await;
         let applied = match self.pools() {
             Pools::Postgres(postgres) => self.make_on_postgres(postgres, tenant, making).await?,
             Pools::Sqlite(sqlite) => {
@@ -159,6 +166,7 @@ impl Db {
                     // Not template1: whoever is connected to that would be in the way.
                     let create = format!("CREATE DATABASE \"{}\" TEMPLATE template0", tenant.name);
                     main.batch_execute(&create).await.context("creating the database of an organisation")?;
+                    crash_point("store-created");
                 }
                 let mut own = postgres.connect_to(&tenant.name).await?;
                 own.batch_execute(&settings(making.lock_timeout)).await?;
@@ -171,8 +179,8 @@ impl Db {
     }
 
     /// How a store stands that was made.
-    async fn look(&self, tenant: &Tenant) -> anyhow::Result<Look> {
-        let _turn = self.tenants().making(tenant.isolation).acquire().await;
+    async fn look(&self, tenant: &Tenant, takes_turns: bool) -> anyhow::Result<Look> {
+        let _turn = self.tenants().turn(tenant.isolation, takes_turns).await;
         let look = async {
             match self.pools() {
                 Pools::Postgres(postgres) => {
@@ -220,6 +228,7 @@ impl Db {
 
     /// Notes in the directory that a store was made.
     async fn note_made(&self, tenant: &Tenant) -> Result<(), DbError> {
+        crash_point("store-made");
         let mut tx = self.central().begin_write().await?;
         let conn: &mut Conn = &mut tx;
         let noted = with_conn!(conn, |c| {
@@ -230,6 +239,7 @@ impl Db {
                 .await
         });
         tx.finish(noted.map_err(DbError::Query)).await?;
+        crash_point("store-noted");
         Ok(())
     }
 
@@ -240,7 +250,7 @@ impl Db {
         if self.is_unmade(org).await? {
             return Ok(Some(TenantState::Unmade));
         }
-        match self.look(&tenant).await? {
+        match self.look(&tenant, false).await? {
             Look::Current => Ok(Some(TenantState::Current)),
             Look::Behind(names) => Ok(Some(TenantState::Pending(names))),
             Look::Absent => bail!("the {} {} is gone", kind(tenant.isolation), tenant.name),
@@ -262,7 +272,7 @@ impl Db {
         if tenant.is_ready() {
             return Ok(Some(TenantMigration { applied: Vec::new() }));
         }
-        match self.make(&tenant, Making { migrate: true, lock_timeout }).await {
+        match self.make(&tenant, Making { migrate: true, lock_timeout, takes_turns: false }).await {
             Ok(applied) => {
                 tenant.succeeded();
                 Ok(Some(TenantMigration { applied }))

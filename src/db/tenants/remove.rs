@@ -17,6 +17,7 @@ use super::super::schema::organisations;
 use super::super::{Conn, Db, DbError, Pools};
 use super::placement::{Placement, Tenant};
 use super::provision::{GATE_TIMEOUT, TENANT_SCHEMA, exists, lock};
+use crate::config::crash_point;
 use crate::types::{Isolation, OrgId, Timestamp};
 use crate::with_conn;
 
@@ -74,7 +75,9 @@ impl Db {
         }
         self.forget(tenant.org);
         self.tenants().open.close(tenant.org);
+        crash_point("store-disowned");
         let removal = remove().await?;
+        crash_point("store-removed");
         if removal == Removal::Kept {
             self.set_location(tenant.org, created_at, Some(&tenant.name)).await?;
         }

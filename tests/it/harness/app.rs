@@ -10,7 +10,7 @@ use roomcast::activity::{Activity, Origin};
 use roomcast::app::{App, Running};
 use roomcast::config::Config;
 use roomcast::hub::bus::{Bus, Exchange};
-use roomcast::types::{Actor, Clock, LogEntry, Seq};
+use roomcast::types::{Actor, Clock, Isolation, LogEntry, Seq};
 use tempfile::TempDir;
 
 use super::client::Client;
@@ -62,6 +62,12 @@ impl TestApp {
     /// A server with the settings that every test has.
     pub(crate) async fn start() -> Self {
         Self::with(|_| {}).await
+    }
+
+    /// A server whose organisations share their tables, whatever `ROOMCAST_TEST_ISOLATION` says: for tests that reach
+    /// past the API into these.
+    pub(crate) async fn start_shared() -> Self {
+        Self::with(|config| config.tenancy.isolation = Isolation::Shared).await
     }
 
     /// A server with other settings.
