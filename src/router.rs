@@ -1,6 +1,10 @@
 //! Every route, then the middleware around them, on one screen.
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use percent_encoding::percent_decode_str;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
@@ -40,16 +44,31 @@ pub fn router(app: &App) -> Router {
     let (api, document) = split();
     // Otherwise the page asks a server on the internet what it thinks of the document.
     let docs = utoipa_swagger_ui::Config::default().validator_url("none");
+    let files = Router::new()
+        .merge(SwaggerUi::new("/docs").config(docs).url("/openapi.json", document))
+        .merge(web::routes())
+        .route_layer(from_fn(name_files));
     let routes = Router::new()
         .nest("/api/v1", api.clone())
         .nest("/api", api)
         .merge(hub::routes())
         .merge(operations::routes())
-        .merge(SwaggerUi::new("/docs").config(docs).url("/openapi.json", document))
-        .merge(web::routes())
-        .fallback(async || Error::refused(Code::NotFound, "There is no such path."))
+        .merge(files)
+        .fallback(async || no_such_path())
         .method_not_allowed_fallback(async || {
             Error::refused(Code::MethodNotAllowed, "The path does not take this method.")
         });
     middleware::layer(routes, app).with_state(app.clone())
+}
+
+fn no_such_path() -> Error {
+    Error::refused(Code::NotFound, "There is no such path.")
+}
+
+/// No file has a name that is not text: axum would say 400, and in plain text.
+async fn name_files(request: Request, next: Next) -> Response {
+    if percent_decode_str(request.uri().path()).decode_utf8().is_err() {
+        return no_such_path().into_response();
+    }
+    next.run(request).await
 }

@@ -53,10 +53,18 @@ node_ensure() {
 }
 
 node_install() {
-    local lock=node_modules/.package-lock.sha256
-    if sha256sum --check --status "$lock" 2>/dev/null; then
+    local kept=node_modules/.installed-for now
+    now=$(node_key)
+    if [[ $now == "$(cat "$kept" 2>/dev/null)" ]]; then
         return 0
     fi
     npm ci --no-progress --loglevel=error >&2
-    sha256sum package-lock.json >"$lock"
+    echo "$now" >"$kept"
+}
+
+# What decides what npm installs: the manifests, and the kind of machine and of Node.js that programs among the
+# packages are for.
+node_key() {
+    node -p '`${process.platform} ${process.arch} ${process.versions.modules}`'
+    sha256sum .npmrc package.json package-lock.json sdk/typescript/package.json web-demo/package.json
 }

@@ -28,6 +28,29 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
+/// The routes that anybody reads uncounted: what operators ask, documents, and the page with its files.
+const FREE: [&str; 19] = [
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/docs",
+    "/docs/",
+    "/docs/{*rest}",
+    "/",
+    "/assets/{file}",
+    "/favicon.svg",
+    "/manifest.webmanifest",
+    "/sign-up",
+    "/sign-in",
+    "/invite",
+    "/live",
+    "/feed",
+    "/members",
+    "/organisation",
+    "/broadcast",
+];
+
 /// What a request counts as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -57,9 +80,8 @@ impl Kind {
         let Some(path) = api else {
             return match path {
                 "/ws" => Self::Handshake,
-                // What is left is for operators, or a document. Without a body, which would be held in memory
-                // uncounted.
-                _ if is_read => Self::Free,
+                // Without a body, which would be held in memory uncounted.
+                _ if is_read && FREE.contains(&path) => Self::Free,
                 _ => Self::Caller,
             };
         };
@@ -251,21 +273,25 @@ mod tests {
             assert_eq!(kind(Method::HEAD, "/stream"), Kind::Handshake);
             assert_eq!(kind(Method::POST, "/stream"), Kind::Caller);
         }
-        for path in [
-            "/healthz",
-            "/readyz",
-            "/metrics",
-            "/openapi.json",
-            "/docs",
-            "/docs/{*rest}",
-            "/",
-            "/assets/{file}",
-        ] {
+        for path in FREE {
             assert_eq!(kind(Method::GET, path), Kind::Free, "{path}");
             assert_eq!(kind(Method::POST, path), Kind::Caller, "{path}");
         }
+        // One that nobody thought of is counted.
+        assert_eq!(kind(Method::GET, "/hooks/{token}"), Kind::Caller);
         assert_eq!(kind(Method::GET, "/ws"), Kind::Handshake);
         assert_eq!(Kind::of(&Method::GET, None), Kind::Unmatched);
+    }
+
+    #[test]
+    fn the_page_is_read_uncounted() {
+        let text = include_str!("../../web-demo/src/paths.ts");
+        let views = text.split('"').skip(1).step_by(2).map(ToOwned::to_owned);
+        let public = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/web-demo/public")).unwrap();
+        let files = public.map(|file| format!("/{}", file.unwrap().file_name().to_str().unwrap()));
+        for path in views.chain(files) {
+            assert!(FREE.contains(&path.as_str()), "{path}");
+        }
     }
 
     #[test]

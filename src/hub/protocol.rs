@@ -12,11 +12,11 @@ pub enum CloseCode {
     Normal,
     /// The node stops. Come back at once.
     GoingAway,
-    /// The frame breaks the protocol of RFC 6455. Do not come back.
+    /// The frame breaks the protocol of RFC 6455, through the client's fault or a proxy's in between. Back off.
     ProtocolError,
     /// A frame is too big. Do not come back.
     TooBig,
-    /// A text is not UTF-8. Do not come back.
+    /// A text is not UTF-8, through the client's fault or a proxy's in between. Back off.
     InvalidText,
     /// A fault of ours. Back off.
     InternalError,

@@ -26,6 +26,24 @@ fn every_setting_is_in_the_readme_and_in_the_example() {
     }
 }
 
+/// npm compares what it downloads with this, and takes what has none.
+#[test]
+fn every_package_of_npm_has_its_hash() {
+    for folder in ["", "sdk/typescript/test/runtimes/", "benches/peers/"] {
+        let lock: serde_json::Value =
+            serde_json::from_str(&read(&format!("{folder}package-lock.json"))).unwrap();
+        let packages = lock["packages"].as_object().unwrap();
+        let mut installed = packages.iter().filter(|(path, package)| {
+            path.contains("node_modules/") && package["link"] != serde_json::Value::Bool(true)
+        });
+        assert!(installed.clone().count() > 2, "{folder}");
+        let bare = installed.find(|(_, package)| {
+            !package["integrity"].as_str().is_some_and(|hash| hash.starts_with("sha512-"))
+        });
+        assert_eq!(bare.map(|(path, _)| path), None, "in {folder}package-lock.json");
+    }
+}
+
 #[test]
 fn every_route_is_in_the_readme() {
     let readme = read("README.md");

@@ -155,7 +155,8 @@ impl Db {
         }
         match tenant.isolation {
             Isolation::Shared | Isolation::Schema => {
-                let (main, applied) = migrate::tenant_on_postgres(main, &tenant.name).await?;
+                let (mut main, applied) = migrate::tenant_on_postgres(main, &tenant.name).await?;
+                postgres.role().settle(&mut main, &[&tenant.name]).await?;
                 self.note_made(tenant).await?;
                 // Until here, so that nobody else is at it.
                 drop(main);
@@ -170,7 +171,8 @@ impl Db {
                 }
                 let mut own = postgres.connect_to(&tenant.name).await?;
                 own.batch_execute(&settings(making.lock_timeout)).await?;
-                let (_, applied) = migrate::tenant_on_postgres(own, TENANT_SCHEMA).await?;
+                let (mut own, applied) = migrate::tenant_on_postgres(own, TENANT_SCHEMA).await?;
+                postgres.role().settle(&mut own, &[TENANT_SCHEMA]).await?;
                 self.note_made(tenant).await?;
                 drop(main);
                 Ok(applied)

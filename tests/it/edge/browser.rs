@@ -131,9 +131,17 @@ async fn the_page_loads_what_is_its_own_and_swallows_no_404() {
         assert!(script.contains("src=\"/assets/") && script.contains("></script>"), "{script}");
     }
     assert_eq!(app.anonymous().at(Method::HEAD, "/").await.expect_status(200).text, "");
-    for path in
-        ["/nowhere", "/api/v1/nowhere", "/api/live", "/live/nowhere", "/assets/nowhere.js", "/assets/"]
-    {
+    for path in [
+        "/nowhere",
+        "/api/v1/nowhere",
+        "/api/live",
+        "/live/nowhere",
+        "/assets/nowhere.js",
+        "/assets/",
+        "/assets/%ff",
+        "/docs/%ff",
+        "/%ff",
+    ] {
         app.anonymous().at(Method::GET, path).await.expect_problem(404, "not_found");
     }
     app.anonymous().at(Method::POST, "/").await.expect_problem(405, "method_not_allowed");

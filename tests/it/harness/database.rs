@@ -116,7 +116,10 @@ impl PostgresDatabase {
         }
         let template_name = template.as_deref().unwrap();
         administer(&server, &format!("CREATE DATABASE {name} TEMPLATE {template_name}")).await;
-        Self { url: with_database(&server, &name), name }
+        let database = Self { url: with_database(&server, &name), name };
+        // The role that the hub works under is not the template's.
+        open(&DatabaseUrl::Postgres(database.url.clone())).await.migrate().await.unwrap();
+        database
     }
 }
 
@@ -127,11 +130,15 @@ impl Drop for PostgresDatabase {
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let server = server_url();
+                let client = connect(&server_url()).await;
+                // First these: they name the role, which goes with the other.
                 for tenant in list_tenants(&url).await {
-                    administer(&server, &format!("DROP DATABASE IF EXISTS {tenant} WITH (FORCE)")).await;
+                    client
+                        .batch_execute(&format!("DROP DATABASE IF EXISTS {tenant} WITH (FORCE)"))
+                        .await
+                        .unwrap();
                 }
-                administer(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+                drop_database(&client, &name).await;
             });
         });
         let dropped = dropping.join().is_ok();
@@ -189,10 +196,16 @@ async fn drop_stale(server: &str) {
                 .and_then(|id| Some(u64::from_str_radix(id.get(..12)?, 16).ok()? / 1000)),
         };
         if made_at.is_some_and(|secs| Duration::from_secs(secs) + STALE_AFTER < now) {
-            let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-            client.batch_execute(&sql).await.unwrap();
+            drop_database(&client, &name).await;
         }
     }
+}
+
+/// Drops a database, and the role that hubs worked under there.
+async fn drop_database(client: &tokio_postgres::Client, name: &str) {
+    client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.unwrap();
+    // A template's role is named in its copies as long as there are any: a later run drops it.
+    drop(client.batch_execute(&format!("DROP ROLE IF EXISTS roomcast_hub_{name}")).await);
 }
 
 async fn administer(server: &str, sql: &str) {

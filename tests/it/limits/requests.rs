@@ -78,6 +78,46 @@ async fn what_operators_and_documents_are_asked_is_not_limited() {
     expect_limited(app.anonymous().get("/users").await, 1);
 }
 
+/// What somebody asks for makes no name of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_outside_the_api_are_counted_under_few_names() {
+    let app = TestApp::start().await;
+    let known = [
+        "unmatched",
+        "/",
+        "/assets/{file}",
+        "/docs/{*rest}",
+        "/docs/",
+        "/docs",
+        "/openapi.json",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/ws",
+        // Where the page is built.
+        "/favicon.svg",
+        "/live",
+    ];
+    for path in known.iter().filter(|path| path.starts_with('/') && !path.contains('{')) {
+        app.anonymous().at(Method::GET, path).await;
+    }
+    for folder in ["", "assets/", "docs/", "healthz/"] {
+        for name in ["one", "two", "%ff", "%2e%2e%2f", "index.html"] {
+            app.anonymous().at(Method::GET, &format!("/{folder}{name}")).await;
+        }
+    }
+    app.anonymous().at(Method::GET, "/metrics").await;
+    let text = app.anonymous().at(Method::GET, "/metrics").await.text;
+    let lines = text.lines().filter(|line| line.starts_with("roomcast_http_requests_total{"));
+    let names: Vec<&str> =
+        lines.filter_map(|line| line.split("route=\"").nth(1)?.split('"').next()).collect();
+    assert!(names.contains(&"/metrics") && names.contains(&"unmatched"), "{names:?}");
+    // Other tests run in this process.
+    for name in names.iter().filter(|name| !name.starts_with("/api/")) {
+        assert!(known.contains(name), "{name}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_method_that_the_path_does_not_take_counts_all_the_same() {
     let app = limited(|limits| limits.rate_limit_per_minute = 2).await;

@@ -1,9 +1,10 @@
-import { type Activity, ApiError, ConnectionError } from "@roomcast/client";
+import { type Activity, ApiError, ConnectionError, type Organisation } from "@roomcast/client";
 import { expect, test } from "vitest";
 import { tell, typeName } from "./activity";
 import { hideToken, tokenOf } from "./inviteLink";
 import { choicesWith, seatsOf } from "./plans";
 import { explain, fieldErrors } from "./problem";
+import { isSuspension, standingOf } from "./standing";
 import { spanOf } from "./time";
 import { usageOf } from "./usage";
 
@@ -138,4 +139,21 @@ test("the token of an invite does not stay in the address bar, however often the
     hideToken(page);
     hideToken(page);
     expect(replaced).toEqual([[history.state, "", "/invite?lang=en"]]);
+});
+
+test("what a hub says of an organisation's standing is shown, and nothing else", () => {
+    const acme = { name: "Acme" } as Organisation;
+    expect(standingOf(acme)).toEqual({ isolation: null, isSuspended: null });
+    const apart = standingOf({ ...acme, isolation: "database", status: "active" } as Organisation);
+    expect(apart).toEqual({ isolation: "In a database of its own", isSuspended: false });
+    const later = standingOf({ ...acme, isolation: "continent", status: "suspended" } as Organisation);
+    expect(later).toEqual({ isolation: "continent", isSuspended: true });
+});
+
+test("a suspension is told by a close and by a refusal", () => {
+    const refused = (code: string) => new ApiError({ status: 403, code }, null);
+    expect(isSuspension({ code: 4404, text: "" }, null)).toBe(true);
+    expect(isSuspension(null, refused("organisation_suspended"))).toBe(true);
+    expect(isSuspension({ code: 4403, text: "" }, refused("role_forbidden"))).toBe(false);
+    expect(isSuspension(null, null)).toBe(false);
 });

@@ -1,10 +1,24 @@
-import { Button, Group, Paper, Select, Skeleton, Stack, Text, TextInput, Title } from "@mantine/core";
+import {
+    Badge,
+    Button,
+    Code,
+    Group,
+    Paper,
+    Select,
+    Skeleton,
+    Stack,
+    Text,
+    TextInput,
+    Title,
+} from "@mantine/core";
 import { notifications } from "@mantine/notifications";
+import type { Organisation as OrganisationOfHub } from "@roomcast/client";
 import { IconLogout } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useMemo } from "react";
 import { rest, session } from "../hub";
 import { choicesWith } from "../lib/plans";
+import { standingOf } from "../lib/standing";
 import { dateOf } from "../lib/time";
 import { usageOf } from "../lib/usage";
 import { useHubForm } from "../lib/useHubForm";
@@ -67,8 +81,48 @@ export default function Organisation(): ReactNode {
                         </Group>
                     </Stack>
                 </Paper>
+                <Facts organisation={organisation} />
             </div>
         </Page>
+    );
+}
+
+/** What does not change with a click. */
+function Facts({ organisation }: { organisation: OrganisationOfHub }): ReactNode {
+    const { slug, id, createdAt } = organisation;
+    const standing = standingOf(organisation);
+    return (
+        <Paper withBorder p="md" component="section" aria-labelledby="facts">
+            <Title order={2} size="h4" id="facts" mb="sm">
+                About
+            </Title>
+            <dl className={classes.facts}>
+                <dt>Name in addresses</dt>
+                <dd>{slug}</dd>
+                <dt>Founded</dt>
+                <dd>{dateOf(createdAt)}</dd>
+                <dt>Id</dt>
+                <dd>
+                    <Code>{id}</Code>
+                </dd>
+                {standing.isolation !== null && (
+                    <>
+                        <dt>Its data</dt>
+                        <dd>{standing.isolation}</dd>
+                    </>
+                )}
+                {standing.isSuspended !== null && (
+                    <>
+                        <dt>State</dt>
+                        <dd>
+                            <Badge variant="light" color={standing.isSuspended ? "red" : "green"} tt="none">
+                                {standing.isSuspended ? "suspended" : "active"}
+                            </Badge>
+                        </dd>
+                    </>
+                )}
+            </dl>
+        </Paper>
     );
 }
 

@@ -1,13 +1,23 @@
 import { Anchor, NavLink } from "@mantine/core";
-import { IconBroadcast, IconBuilding, IconList, IconSpeakerphone, IconUsers } from "@tabler/icons-react";
+import {
+    IconBook2,
+    IconBroadcast,
+    IconBuilding,
+    IconList,
+    IconSpeakerphone,
+    IconUsers,
+} from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { Link, useRoute } from "wouter";
+import { isSuspension, standingOf } from "../lib/standing";
+import { useLive } from "../live/LiveProvider";
 import { paths } from "../paths";
 import { Account } from "./Account";
 import { ConnectionBadge } from "./ConnectionBadge";
 import { Logo } from "./Logo";
 import { SchemeToggle } from "./SchemeToggle";
 import classes from "./Shell.module.css";
+import { Suspended } from "./Suspended";
 import { useArrivals } from "./useArrivals";
 import { useFreshness, useMe } from "./useMe";
 
@@ -21,7 +31,10 @@ const PLACES = [
 
 /** What surrounds every page of somebody who is signed in. */
 export function Shell({ children }: { children: ReactNode }): ReactNode {
-    const { isAdmin } = useMe();
+    const { isAdmin, organisation } = useMe();
+    const reason = useLive(state => state.reason);
+    const error = useLive(state => state.error);
+    const isSuspended = isSuspension(reason, error) || standingOf(organisation).isSuspended === true;
     useFreshness();
     useArrivals();
     return (
@@ -43,9 +56,15 @@ export function Shell({ children }: { children: ReactNode }): ReactNode {
                 {PLACES.filter(place => isAdmin || !place.isForAdmins).map(place => (
                     <Place key={place.path} {...place} />
                 ))}
+                <NavLink
+                    href="/docs/"
+                    label="API reference"
+                    leftSection={<IconBook2 size={20} stroke={1.7} aria-hidden />}
+                    classNames={{ root: classes.docs ?? "" }}
+                />
             </nav>
             <main id="content" className={classes.main} tabIndex={-1}>
-                {children}
+                {isSuspended ? <Suspended /> : children}
             </main>
         </div>
     );

@@ -25,7 +25,9 @@ export default function UsageChart({ days }: { days: readonly Day[] }): ReactNod
                 withLegend
                 legendProps={{ verticalAlign: "bottom" }}
                 tickLine="y"
-                yAxisProps={{ allowDecimals: false, width: 32 }}
+                barChartProps={{ margin: { top: 12 } }}
+                yAxisProps={{ allowDecimals: false, width: 32, interval: 0 }}
+                barProps={{ radius: 2 }}
             />
         </div>
     );

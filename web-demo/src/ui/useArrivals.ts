@@ -4,6 +4,7 @@ import { useEffect } from "react";
 import { tell } from "../lib/activity";
 import { useLiveStore } from "../live/LiveProvider";
 import { chime } from "../live/sound";
+import { useMe } from "./useMe";
 
 /** Whether what arrives is heard. Off until somebody wants it. */
 export function useSound(): [boolean, (isOn: boolean) => void] {
@@ -22,6 +23,7 @@ const TOGETHER_MS = 300;
 export function useArrivals(): void {
     const store = useLiveStore();
     const [hasSound] = useSound();
+    const ownId = useMe().user.id;
     useEffect(() => {
         let replayed = 0;
         let timer: ReturnType<typeof setTimeout> | undefined;
@@ -41,10 +43,14 @@ export function useArrivals(): void {
                 timer = setTimeout(tellReplayed, TOGETHER_MS);
                 return;
             }
-            // Of many at once the latest is told. All of them are in the list.
-            notifications.cleanQueue();
             const { title, message } = tell(activity);
             const isMessage = message !== undefined;
+            // Who has just done something sees what came of it.
+            if (!isMessage && activity.actor?.id === ownId) {
+                return;
+            }
+            // Of many at once the latest is told. All of them are in the list.
+            notifications.cleanQueue();
             notifications.show({
                 color: isMessage ? "indigo" : "gray",
                 title: isMessage ? title : undefined,
@@ -59,5 +65,5 @@ export function useArrivals(): void {
             stop();
             clearTimeout(timer);
         };
-    }, [store, hasSound]);
+    }, [store, hasSound, ownId]);
 }

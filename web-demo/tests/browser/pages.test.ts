@@ -32,6 +32,20 @@ async function check(page: Page, name: string): Promise<void> {
     expect(width, `${name} is wider than its window`).toBeLessThanOrEqual(0);
 }
 
+/** The buttons in the window that a toast lies on. */
+function covered(page: Page): Promise<(string | null)[]> {
+    return page.locator("button, a").evaluateAll(items =>
+        items
+            .filter(item => item.closest(".mantine-Notification-root") === null)
+            .filter(item => {
+                const { left, top, width, height } = item.getBoundingClientRect();
+                const front = document.elementFromPoint(left + width / 2, top + height / 2);
+                return front?.closest(".mantine-Notification-root") != null;
+            })
+            .map(item => item.textContent),
+    );
+}
+
 const looks = [
     { look: "light", options: { colorScheme: "light" } },
     { look: "dark", options: { colorScheme: "dark" } },
@@ -78,6 +92,10 @@ describe.each(looks)("$look", ({ look, options }) => {
 
         await signUp(page, "Acme", "Ana", `ana-${look}@acme.example`);
         await broadcast(page, "The heating is repaired.\nAll of it.");
+        if (look === "phone") {
+            await page.getByRole("alert").waitFor();
+            expect(await covered(page)).toEqual([]);
+        }
         await check(page, `${look}-live`);
         await page.getByRole("button", { name: "Drop my connection" }).click();
         await status(page, "cut");
@@ -178,6 +196,33 @@ test("an organisation is renamed, upgraded, and another one founded and switched
     await page.getByText(/^Globex \(globex/).waitFor();
     await page.getByRole("button", { name: "Switch to Acme and Sons" }).click();
     await page.getByText("Acme and Sons (acme").waitFor();
+});
+
+test("a suspended organisation says so on every page, until it is resumed", async () => {
+    const ana = await on.person();
+    const page = await ana.window();
+    let isSuspended = true;
+    await page.routeWebSocket(/\/ws/, socket => {
+        if (isSuspended) {
+            void socket.close({ code: 4404, reason: "organisation suspended" });
+        } else {
+            socket.connectToServer();
+        }
+    });
+    await page.goto("/");
+    await page.getByLabel("Organisation").fill("Acme");
+    await page.getByLabel("Your name").fill("Ana");
+    await page.getByLabel("Email").fill("closed@acme.example");
+    await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+    await page.getByRole("button", { name: "Sign up" }).click();
+    await page.getByRole("heading", { name: "Acme is suspended" }).waitFor();
+    await page.getByRole("link", { name: "Feed" }).click();
+    await page.getByRole("heading", { name: "Acme is suspended" }).waitFor();
+    await check(page, "suspended");
+    isSuspended = false;
+    await page.getByRole("button", { name: "Try again" }).click();
+    await status(page, "connected");
+    await page.getByRole("heading", { name: "Feed", level: 1 }).waitFor();
 });
 
 test("the documents load their own files alone", async () => {

@@ -80,7 +80,7 @@ async function codeOf(response: Response): Promise<number> {
         case 401:
             return CloseCode.UNAUTHENTICATED;
         case 403:
-            return isForbiddenByHub(await problemCodeOf(response)) ? CloseCode.REMOVED : CloseCode.LOST;
+            return refusalOf(await problemCodeOf(response));
         case 429:
             return CloseCode.TOO_MANY;
         case 503:
@@ -88,6 +88,13 @@ async function codeOf(response: Response): Promise<number> {
         default:
             return CloseCode.LOST;
     }
+}
+
+function refusalOf(code: unknown): number {
+    if (code === "organisation_suspended") {
+        return CloseCode.SUSPENDED;
+    }
+    return isForbiddenByHub(code) ? CloseCode.REMOVED : CloseCode.LOST;
 }
 
 async function problemCodeOf(response: Response): Promise<unknown> {

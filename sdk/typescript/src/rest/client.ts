@@ -1,6 +1,6 @@
 import { backoffMs } from "../live/backoff.js";
 import type { Fetch } from "../live/sse.js";
-import type { TokenSource } from "../token.js";
+import { readClaims, type TokenSource } from "../token.js";
 import { baseOf } from "../url.js";
 import { ApiError, ConnectionError } from "./errors.js";
 import type {
@@ -74,7 +74,7 @@ const LONGEST_WAIT_MS = 10_000;
  * `ConnectionError`.
  *
  * A request is sent again where that is safe: reads, what creates something under an idempotency key, and whatever was
- * not begun (429). A token that ends is refreshed on the way.
+ * not begun (429). A token that ends is refreshed on the way, for the same member of the same organisation.
  */
 export class RestClient {
     readonly #base: string;
@@ -211,7 +211,7 @@ export class RestClient {
                 if (isTokenRefused(error) && !isRefreshed) {
                     isRefreshed = true;
                     const next = await this.#authorise(true, token);
-                    if (next === null || next === token) {
+                    if (next === null || next === token || !isOfSameMember(next, token)) {
                         throw error;
                     }
                     token = next;
@@ -300,6 +300,15 @@ function waitBefore(error: unknown, isSafe: boolean, failures: number): number |
 
 function isTokenRefused(error: unknown): boolean {
     return error instanceof ApiError && error.status === 401;
+}
+
+/**
+ * Whether two tokens act for the same member. Where somebody else has signed in or switched meanwhile, the request was not
+ * meant for their organisation. What is no JWT says nothing.
+ */
+function isOfSameMember(next: string, token: string | null): boolean {
+    const [theirs, ours] = [readClaims(next), readClaims(token ?? "")];
+    return theirs.userId === ours.userId && theirs.organisationId === ours.organisationId;
 }
 
 function headersOf(call: Call, token: string | null, key: string | undefined): Record<string, string> {

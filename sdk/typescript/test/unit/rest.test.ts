@@ -9,6 +9,7 @@ import {
     type User,
 } from "../../src/index.js";
 import { fakeTime, pass } from "./bench.js";
+import { makeToken } from "./fake-hub.js";
 
 fakeTime();
 
@@ -177,6 +178,22 @@ describe("a request", () => {
             const ended = answering([problem(401, "session_ended")], { token });
             await expect(ended.rest.getMe()).rejects.toMatchObject({ status: 401 });
             expect(ended.requests).toHaveLength(1);
+        }
+    });
+
+    test("is not sent again for another member or organisation", async () => {
+        const of = (sub: string, org: string, name = "next") => makeToken(name, 900, { sub, org });
+        const cases: [string, number][] = [
+            [of("ana", "acme"), 2],
+            [of("bo", "acme"), 1],
+            [of("ana", "globex"), 1],
+        ];
+        for (const [after, sent] of cases) {
+            const { rest, requests } = answering([problem(401, "token_expired")], {
+                token: ({ refresh }) => (refresh ? after : of("ana", "acme", "last")),
+            });
+            await expect(rest.createBroadcast({ message: "x" })).rejects.toMatchObject({ status: 401 });
+            expect(requests).toHaveLength(sent);
         }
     });
 

@@ -266,18 +266,20 @@ describe("the choice of transport", () => {
     });
 
     test.each([
-        ["the hub's", JSON.stringify({ code: "no_membership" }), "closed"],
-        ["another program's", JSON.stringify({ code: "1020" }), "reconnecting"],
-        ["a captive portal's", "<html>", "reconnecting"],
-        ["nobody's", "null", "reconnecting"],
-    ])("takes HTTP 403 for a removal where it is the hub's: %s", async (_, body, status) => {
-        const { client } = prepare({
+        ["the hub's", JSON.stringify({ code: "no_membership" }), "closed", 4403],
+        ["a suspension", JSON.stringify({ code: "organisation_suspended" }), "closed", 4404],
+        ["another program's", JSON.stringify({ code: "1020" }), "reconnecting", 1006],
+        ["a captive portal's", "<html>", "reconnecting", 1006],
+        ["nobody's", "null", "reconnecting", 1006],
+    ])("takes HTTP 403 for a removal where it is the hub's: %s", async (_, body, status, code) => {
+        const { client, statuses } = prepare({
             transport: "sse",
             fetch: async () => new Response(body, { status: 403 }),
         });
         void client.connect();
         await pass(1);
         expect(client.status).toBe(status);
+        expect(statuses.at(-1)?.reason?.code).toBe(code);
         await client.close();
     });
 
