@@ -20,7 +20,7 @@ use crate::idempotency::{Idempotency, SealKeys};
 use crate::limits::Limits;
 use crate::server::tls::Tls;
 use crate::types::Clock;
-use crate::{organisations, router, server, telemetry, upkeep};
+use crate::{organisations, router, server, telemetry, tenancy, upkeep};
 
 /// How often the recorder of metrics is kept small.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -128,7 +128,8 @@ impl App {
     async fn start_with(config: Config, clock: Clock, bus: Option<Arc<dyn Bus>>) -> anyhow::Result<Running> {
         // First: the parts keep handles to what they count.
         let metrics = telemetry::metric::install()?;
-        let db = Db::open(&config.database_url()?, config.database.max_connections).await?;
+        let tenants = config.tenancy.bounds(config.database.run_migrations);
+        let db = Db::open_bounded(&config.database_url()?, config.database.max_connections, tenants).await?;
         if config.database.run_migrations {
             for name in db.migrate().await.context("migrating the database")? {
                 tracing::info!(migration = name, "migrated the database");
@@ -184,6 +185,10 @@ impl App {
             let every = app.config.server.timeouts.certificate_look;
             background.spawn(Arc::clone(tls).watch(every, background_stop.clone()));
         }
+        if app.config.database.run_migrations {
+            background.spawn(tenancy::migrate_in_background(app.db.clone(), background_stop.clone()));
+        }
+        background.spawn(close_idle_stores(app.db.clone(), background_stop.clone()));
         background.spawn(keep_metrics_small(app.metrics.clone(), background_stop.clone()));
         server::spawn(&app, listener, router::router(&app));
         Ok(Running { addr, app, storing, background: running })
@@ -225,6 +230,17 @@ impl Running {
         if stored.is_err() || told.is_err() {
             tracing::warn!("not everything that was queued could be stored and told in time");
         }
+    }
+}
+
+/// How often it looks for databases of organisations that nobody uses any more.
+const CLOSE_IDLE_EVERY: Duration = Duration::from_secs(5);
+
+/// Gives up connections to databases of organisations that nobody uses any more.
+async fn close_idle_stores(db: Db, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(CLOSE_IDLE_EVERY);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        db.close_idle();
     }
 }
 

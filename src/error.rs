@@ -138,6 +138,8 @@ codes! {
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Overloaded";
     /// The database cannot be reached now.
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The database is not available";
+    /// The organisation's own store cannot be used now.
+    TenantUnavailable = "tenant_unavailable", SERVICE_UNAVAILABLE, "The organisation is not available";
     /// The connection was lost while committing: it happened, or it did not.
     OutcomeUnknown = "outcome_unknown", SERVICE_UNAVAILABLE, "The outcome is unknown";
     /// The node does not know well enough who may enter.
@@ -176,6 +178,7 @@ impl Error {
             Self::Invalid(_) => Code::ValidationFailed,
             Self::Limited(_) => Code::RateLimited,
             Self::Database(DbError::OutcomeUnknown(_)) => Code::OutcomeUnknown,
+            Self::Database(DbError::TenantUnavailable(_)) => Code::TenantUnavailable,
             Self::Database(error) if error.is_unavailable() => Code::StoreUnavailable,
             Self::Database(_) | Self::Internal(_) => Code::Internal,
         }
@@ -193,6 +196,9 @@ impl Error {
                 "The database went away while this was stored. It may have happened: look before you repeat \
                  it."
                 .to_owned()
+            }
+            (_, Code::TenantUnavailable) => {
+                "The store of this organisation cannot be used now. Try again later.".to_owned()
             }
             (Self::Database(error), Code::StoreUnavailable) => match error.unavailable() {
                 Some(Unavailable::Full) => "The database has no room left to store this. Try again later.",

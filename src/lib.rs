@@ -27,6 +27,7 @@ mod organisations;
 pub mod router;
 pub mod server;
 pub mod telemetry;
+pub mod tenancy;
 pub mod types;
 pub mod upkeep;
 mod users;

@@ -17,7 +17,7 @@ pub mod token;
 mod wire;
 
 pub use hasher::Hasher;
-pub(crate) use model::{Account, Opening, SignedIn};
+pub(crate) use model::{Account, Membership, Opening, SignedIn};
 pub(crate) use opaque::{OpaqueToken, TokenHash, random};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use refresh_token::RefreshToken;

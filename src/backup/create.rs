@@ -105,6 +105,12 @@ pub fn create(
     let (copy, mut copied) = workshop.create(DATABASE)?;
     progress.begin(Step::Copying(copy.clone()), snapshot::expected_bytes(&database)?);
     snapshot::copy(&database, &copy).context("copying the database")?;
+    if let Some(apart) = snapshot::count_apart(&copy)?.filter(|apart| *apart > 0) {
+        bail!(
+            "{apart} organisations have files of their own, which a backup does not hold: docs/tenancy.md says how the \
+             whole folder is saved"
+        );
+    }
     let migrations = snapshot::applied_migrations(&copy)?;
     let mut parts = vec![Part::of(DATABASE, &mut copied)?];
     let mut files = vec![copied];

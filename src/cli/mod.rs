@@ -47,8 +47,12 @@ enum Command {
         #[arg(long, hide = true)]
         until_stdin_ends: bool,
     },
-    /// Bring the database up to date, then end
-    Migrate,
+    /// Bring the database and the stores of all organisations up to date, then end
+    ///
+    /// The directory and the shared tables come first, then the stores of organisations that have their own, some at a
+    /// time. A store that fails is told, holds up no other, and is refused to its own callers until it is mended. Hubs
+    /// may be running on PostgreSQL; no two processes are at one store at a time. It ends with 1 where a store failed.
+    Migrate(migrate::MigrateArgs),
     /// Fill an empty hub with two organisations to play with, then end
     Seed,
     /// Print the OpenAPI document
@@ -171,7 +175,7 @@ impl Cli {
         let files = logs::init(&self.config.telemetry, logger)?.map(Arc::new);
         match command {
             Command::Serve { until_stdin_ends } => serve::run(self.config, until_stdin_ends, files).await,
-            Command::Migrate => migrate::run(&self.config).await,
+            Command::Migrate(arguments) => migrate::run(&self.config, arguments).await,
             Command::Seed => seed::run(self.config).await,
             Command::Openapi => openapi::run(),
             Command::Backup { file } => backup::run(self.config, file).await,

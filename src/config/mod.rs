@@ -5,6 +5,7 @@
 
 mod auth;
 mod broken;
+mod crash;
 mod database;
 pub mod environment;
 mod limits;
@@ -13,6 +14,7 @@ mod presence;
 mod redis;
 mod risks;
 mod server;
+mod tenancy;
 mod timeouts;
 
 use std::path::PathBuf;
@@ -23,15 +25,18 @@ use clap::{Args, ValueEnum};
 
 pub use self::auth::{AuthConfig, Registration};
 pub use self::broken::{Broken, Protection};
+pub use self::crash::crash_point;
 pub use self::database::DatabaseConfig;
 pub use self::limits::LimitsConfig;
 pub use self::parse::Secret;
 pub use self::presence::PresenceTimes;
 pub use self::redis::RedisConfig;
 pub use self::server::ServerConfig;
+pub use self::tenancy::TenancyConfig;
 pub use self::timeouts::Timeouts;
 use crate::db::DatabaseUrl;
 use crate::hub::bus::RedisUrl;
+use crate::types::Isolation;
 
 /// All settings of a hub.
 #[derive(Debug, Clone, Args)]
@@ -42,6 +47,9 @@ pub struct Config {
     /// Where it stores.
     #[command(flatten)]
     pub database: DatabaseConfig,
+    /// How organisations are kept apart.
+    #[command(flatten)]
+    pub tenancy: TenancyConfig,
     /// What connects it to other hubs.
     #[command(flatten)]
     pub redis: RedisConfig,
@@ -171,6 +179,12 @@ impl Config {
                  process can use: set DATABASE_URL to postgres://…, or unset REDIS_URL"
             );
         }
+        if self.tenancy.isolation == Isolation::Schema && matches!(url, DatabaseUrl::Sqlite(_)) {
+            bail!(
+                "TENANT_ISOLATION=schema needs PostgreSQL, and this hub stores in SQLite: set DATABASE_URL to \
+                 postgres://…, or take `database`, which is a file for each organisation"
+            );
+        }
         let keys = [
             ("JWT_ACCESS_SECRET", &self.auth.jwt_access_secret),
             ("JWT_ACCESS_SECRET_PREVIOUS", &self.auth.jwt_access_secret_previous),
@@ -236,6 +250,7 @@ mod tests {
         refused(&["--database-url", "postgres://h/d"], "JWT_ACCESS_SECRET");
         refused(&["--jwt-access-secret", "short"], "JWT_ACCESS_SECRET");
         refused(&["--database-url", "mysql://h/d"], "postgres://");
+        refused(&["--tenant-isolation", "schema"], "TENANT_ISOLATION");
         refused(&["--access-lifetime", "0s"], "365d");
         refused(&["--jwt-access-secret-previous", "short"], "JWT_ACCESS_SECRET_PREVIOUS");
         refused(&["--tls-cert", "hub.crt"], "TLS_KEY");

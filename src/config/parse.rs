@@ -56,6 +56,10 @@ fn within(text: &str, bounds: RangeInclusive<usize>) -> Result<usize, String> {
     number.ok_or_else(|| format!("must be a whole number from {} to {}", bounds.start(), bounds.end()))
 }
 
+pub(super) fn tenant_pools(text: &str) -> Result<usize, String> {
+    within(text, 1..=1000)
+}
+
 pub(super) fn connections(text: &str) -> Result<usize, String> {
     within(text, 2..=1000)
 }

@@ -8,6 +8,9 @@ pub enum DbError {
     /// No connection could be had, or no answer came: the server is away, or too busy for too long.
     #[error("no connection to the database: {0}")]
     Unreachable(String),
+    /// The store of this one organisation cannot be used. Others are none the worse.
+    #[error("the organisation's store cannot be used: {0}")]
+    TenantUnavailable(String),
     /// The database answered a query with an error.
     #[error(transparent)]
     Query(#[from] QueryError),
@@ -33,7 +36,9 @@ impl DbError {
     /// Whether the database is away or too busy, so that a later attempt may succeed, and why.
     pub fn unavailable(&self) -> Option<Unavailable> {
         match self {
-            Self::Unreachable(reason) => Some(known(reason).unwrap_or(Unavailable::Away)),
+            Self::Unreachable(reason) | Self::TenantUnavailable(reason) => {
+                Some(known(reason).unwrap_or(Unavailable::Away))
+            }
             Self::Query(error) => unavailable(error),
             Self::OutcomeUnknown(_) => None,
         }
@@ -44,7 +49,9 @@ impl DbError {
     #[must_use]
     pub fn after_the_change(self) -> Self {
         match self {
-            Self::Unreachable(reason) => Self::OutcomeUnknown(silence(reason)),
+            Self::Unreachable(reason) | Self::TenantUnavailable(reason) => {
+                Self::OutcomeUnknown(silence(reason))
+            }
             Self::Query(error) if unavailable(&error).is_some() => Self::OutcomeUnknown(error),
             other => other,
         }

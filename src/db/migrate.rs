@@ -2,6 +2,7 @@
 //! set keeps its own list in its own schema; in the one SQLite file they share a list.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use diesel::migration::{Migration, MigrationSource};
@@ -108,6 +109,52 @@ pub(super) async fn state(db: &Db) -> anyhow::Result<MigrationState> {
     Ok(if pending.is_empty() { MigrationState::Current } else { MigrationState::Pending(pending) })
 }
 
+/// Runs what is pending in the schema of an organisation, which is made where there is none. The name is a plain
+/// identifier. On a thread that may block, as the migrations' library does: a server that hangs then holds up nobody.
+pub(super) async fn tenant_on_postgres(
+    mut conn: AsyncPgConnection,
+    schema: &str,
+) -> anyhow::Result<(AsyncPgConnection, Vec<String>)> {
+    let enter = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"; SET search_path TO \"{schema}\"");
+    conn.batch_execute(&enter).await?;
+    blocking(move || {
+        let mut harness = AsyncMigrationHarness::new(conn);
+        let applied = run_set::<Pg, _>(&mut harness, &[&POSTGRES_TENANT])?;
+        Ok((harness.into_inner(), applied))
+    })
+    .await
+}
+
+/// Runs what is pending in the file of an organisation. Blocks.
+pub(super) fn tenant_on_sqlite(path: &Path) -> anyhow::Result<Vec<String>> {
+    let mut conn = Sqlite::connect_for_migrations(path)?;
+    let applied = run_set::<SqliteBackend, _>(&mut conn, &[&SQLITE_TENANT])?;
+    check_foreign_keys(&mut conn)?;
+    Ok(applied)
+}
+
+/// What is pending in the file of an organisation. Blocks.
+pub(super) fn tenant_pending_on_sqlite(path: &Path) -> anyhow::Result<Vec<String>> {
+    let mut conn = Sqlite::connect_for_migrations(path)?;
+    Ok(names(&pending_set::<SqliteBackend, _>(&mut conn, &[&SQLITE_TENANT])?))
+}
+
+/// What is pending in a schema of an organisation that has had these versions.
+pub(super) fn tenant_pending(applied: &BTreeSet<String>) -> anyhow::Result<Vec<String>> {
+    let known = MigrationSource::<Pg>::migrations(&POSTGRES_TENANT).map_err(boxed)?;
+    let mut unknown = applied.clone();
+    let mut pending = Vec::new();
+    for migration in known {
+        if !unknown.remove(&migration.name().version().to_string()) {
+            pending.push(migration.name().to_string());
+        }
+    }
+    match unknown.first() {
+        Some(unknown) => Err(too_new(unknown)),
+        None => Ok(pending),
+    }
+}
+
 async fn postgres_schema_exists(conn: &mut AsyncPgConnection, schema: &str) -> anyhow::Result<bool> {
     #[derive(QueryableByName)]
     struct Found {
@@ -156,12 +203,16 @@ where
         }
     }
     if let Some(unknown) = unknown.first() {
-        bail!(
-            "the database is newer than this version of Roomcast: it has migration {unknown}, which this \
-             version does not know. Run the version that made it, or a later one"
-        );
+        return Err(too_new(unknown));
     }
     Ok(pending)
+}
+
+fn too_new(unknown: impl std::fmt::Display) -> anyhow::Error {
+    anyhow::anyhow!(
+        "the database is newer than this version of Roomcast: it has migration {unknown}, which this version does not \
+         know. Run the version that made it, or a later one"
+    )
 }
 
 /// The versions of the migrations that this version has for SQLite.

@@ -20,6 +20,7 @@ pub mod schema;
 mod scope;
 pub mod snapshot;
 mod sqlite;
+mod tenants;
 mod url;
 
 use std::collections::BTreeSet;
@@ -36,6 +37,8 @@ pub use migrate::MigrationState;
 pub(crate) use postgres::unverified_tls;
 use scope::Part;
 pub use scope::{Ask, CommitSink, Last, Patience, Scope, Tx};
+use tenants::Tenants;
+pub use tenants::{Removal, TenantBounds, TenantMigration, TenantState};
 pub use url::DatabaseUrl;
 
 /// The versions of the migrations that this version has for SQLite.
@@ -51,6 +54,7 @@ pub struct Db {
 
 struct Inner {
     pools: Pools,
+    tenants: Tenants,
     sink: OnceLock<Weak<dyn CommitSink>>,
 }
 
@@ -93,19 +97,31 @@ impl Db {
     ///
     /// `max_connections` bounds the pool on PostgreSQL.
     pub async fn open(url: &DatabaseUrl, max_connections: usize) -> anyhow::Result<Self> {
-        Self::open_as(url, max_connections, sqlite::Claim::Alone).await
+        Self::open_bounded(url, max_connections, TenantBounds::default()).await
+    }
+
+    /// The same, with other bounds on what databases of organisations take.
+    pub async fn open_bounded(
+        url: &DatabaseUrl,
+        max_connections: usize,
+        tenants: TenantBounds,
+    ) -> anyhow::Result<Self> {
+        Self::open_as(url, max_connections, sqlite::Claim::Alone, tenants).await
     }
 
     /// Opens a database that exists, beside the hubs that may be running on it: for an operator's command.
     /// It is opened like [`Db::open`] does, save that SQLite is shared with another process.
     pub async fn open_beside(url: &DatabaseUrl, max_connections: usize) -> anyhow::Result<Self> {
-        Self::open_as(url, max_connections, sqlite::Claim::Beside).await
+        // What the hubs have not brought up to date, a command beside them leaves alone.
+        let tenants = TenantBounds { migrate: false, ..TenantBounds::default() };
+        Self::open_as(url, max_connections, sqlite::Claim::Beside, tenants).await
     }
 
     async fn open_as(
         url: &DatabaseUrl,
         max_connections: usize,
         claim: sqlite::Claim,
+        tenants: TenantBounds,
     ) -> anyhow::Result<Self> {
         let pools = match url {
             DatabaseUrl::Postgres(url) => {
@@ -117,7 +133,8 @@ impl Db {
                     .with_context(|| format!("cannot open the SQLite database {}", path.display()))?,
             ),
         };
-        Ok(Self { inner: Arc::new(Inner { pools, sink: OnceLock::new() }) })
+        let tenants = Tenants::new(tenants);
+        Ok(Self { inner: Arc::new(Inner { pools, tenants, sink: OnceLock::new() }) })
     }
 
     /// Which database this is.
@@ -194,6 +211,10 @@ impl Db {
 
     fn pools(&self) -> &Pools {
         &self.inner.pools
+    }
+
+    fn tenants(&self) -> &Tenants {
+        &self.inner.tenants
     }
 
     fn sink(&self) -> Option<Arc<dyn CommitSink>> {

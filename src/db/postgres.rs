@@ -99,6 +99,11 @@ impl Postgres {
         let mut conn = connect(&config).await?;
         warn_of_its_language(&mut conn).await?;
         let role = Role::of(&mut conn).await?;
+        Self::pooled(config, role, max_connections)
+    }
+
+    /// A pool that connects when it is asked to, and works under this role.
+    fn pooled(config: PostgresConfig, role: Role, max_connections: usize) -> anyhow::Result<Self> {
         let maker = Maker { config: config.clone(), setup: format!("{SETTINGS}; {}", role.take_on()) };
         // Who comes alone finds the connection that was used last, of which the server remembers most.
         let pool = managed::Pool::builder(maker)
@@ -106,6 +111,16 @@ impl Postgres {
             .queue_mode(managed::QueueMode::Lifo)
             .build()?;
         Ok(Self { pool, config, role })
+    }
+
+    /// Another database of the same server, with a pool of its own, under the same role.
+    pub(super) fn of_database(&self, name: &str, max_connections: usize) -> anyhow::Result<Self> {
+        Self::pooled(self.config.with_database(name), self.role.clone(), max_connections)
+    }
+
+    /// A connection to another database of the same server, outside any pool: for migrations.
+    pub(super) async fn connect_to(&self, name: &str) -> anyhow::Result<AsyncPgConnection> {
+        Ok(connect(&self.config.with_database(name)).await?)
     }
 
     /// Where the server is and what it is, and how many connections it leaves to this user. Does not wait for

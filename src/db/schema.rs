@@ -27,6 +27,7 @@ diesel::table! {
         isolation -> Text,
         created_at -> Moment,
         updated_at -> Moment,
+        location -> Nullable<Text>,
     }
 }
 

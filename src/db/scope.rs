@@ -16,6 +16,7 @@ use metrics::counter;
 use tokio::time::Instant;
 
 use super::postgres::{LEASE_TIMEOUT, LIFE_TIMEOUT};
+use super::tenants::{Ground, InUse, TENANT_SCHEMA};
 use super::{AsyncSqlite, Conn, Db, DbError, Pools, error};
 use crate::telemetry::metric::TRANSACTIONS;
 use crate::types::{LogEntry, OrgId};
@@ -121,10 +122,11 @@ impl Scope {
 
     async fn begin<A: Ask>(self, mode: Mode, first: A) -> Result<(Tx, A::Answer), DbError> {
         counter!(TRANSACTIONS, "mode" => mode.name()).increment(1);
+        let ground = self.db.ground(&self.part).await?;
         let until = Instant::now() + LEASE_TIMEOUT;
         loop {
-            let mut tx = self.lease(mode, until).await?;
-            match tx.open(&self.opening(mode), &first).await {
+            let mut tx = self.lease(&ground, mode, until).await?;
+            match tx.open(&self.opening(&ground, mode), &first).await {
                 Ok(answer) => return Ok((tx, answer)),
                 // Dropping it closes that connection. The next one may live.
                 Err(Unopened::Dead) => {}
@@ -137,20 +139,22 @@ impl Scope {
     }
 
     /// A transaction that is not open yet, on a connection of its own.
-    async fn lease(&self, mode: Mode, until: Instant) -> Result<Tx, DbError> {
-        let conn = match (self.db.pools(), mode) {
-            (Pools::Postgres(postgres), _) => Conn::Postgres(postgres.lease(until).await?),
-            (Pools::Sqlite(sqlite), Mode::Read) => Conn::Sqlite(sqlite.lease_reader().await?),
-            (Pools::Sqlite(sqlite), Mode::Write) => Conn::Sqlite(sqlite.lease_writer().await?),
+    async fn lease(&self, ground: &Ground, mode: Mode, until: Instant) -> Result<Tx, DbError> {
+        let (conn, own) = match ground {
+            Ground::Main | Ground::Schema(_) => (lease(self.db.pools(), mode, until).await?, None),
+            Ground::Database(own) => {
+                let leased = lease(&own.pools, mode, until).await;
+                (leased.map_err(|error| own.tenant.refused(&error))?, Some(own.clone()))
+            }
         };
-        let patience = Patience::with(&conn);
-        Ok(Tx { conn, appended: Vec::new(), db: self.db.clone(), mode, state: State::Open, patience })
+        let patience = Patience::with(&conn, own.as_ref());
+        Ok(Tx { conn, appended: Vec::new(), db: self.db.clone(), mode, state: State::Open, patience, own })
     }
 
     /// The statements that open it.
-    fn opening(&self, mode: Mode) -> Cow<'static, str> {
+    fn opening(&self, ground: &Ground, mode: Mode) -> Cow<'static, str> {
         match self.db.pools() {
-            Pools::Postgres(_) => postgres_opening(&self.part, mode).into(),
+            Pools::Postgres(_) => postgres_opening(&self.part, ground, mode).into(),
             // A deferred transaction that reads first fails at once when it wants to write.
             Pools::Sqlite(_) if mode == Mode::Read => "BEGIN DEFERRED".into(),
             Pools::Sqlite(_) => "BEGIN IMMEDIATE".into(),
@@ -201,6 +205,14 @@ async fn commit_together<L: Last>(
     Ok(tokio::task::coop::unconstrained(together).await?)
 }
 
+async fn lease(pools: &Pools, mode: Mode, until: Instant) -> Result<Conn, DbError> {
+    Ok(match (pools, mode) {
+        (Pools::Postgres(postgres), _) => Conn::Postgres(postgres.lease(until).await?),
+        (Pools::Sqlite(sqlite), Mode::Read) => Conn::Sqlite(sqlite.lease_reader().await?),
+        (Pools::Sqlite(sqlite), Mode::Write) => Conn::Sqlite(sqlite.lease_writer().await?),
+    })
+}
+
 /// How long a server may take over a transaction, all in all. A server that hangs, or its machine, keeps
 /// its connections open, so nothing else would ever end the wait. Ours take milliseconds; twice a wait for
 /// a lock fits into it.
@@ -208,35 +220,50 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Until when a transaction waits for its server. An embedded database has nobody to wait for.
 #[derive(Clone, Copy)]
-pub struct Patience(Option<Instant>);
+pub struct Patience {
+    deadline: Option<Instant>,
+    /// Whether the server is one organisation's alone.
+    is_own: bool,
+}
 
 impl Patience {
-    fn with(conn: &Conn) -> Self {
-        Self(match conn {
+    fn with(conn: &Conn, own: Option<&InUse>) -> Self {
+        let deadline = match conn {
             Conn::Postgres(_) => Some(Instant::now() + PATIENCE),
             Conn::Sqlite(_) => None,
-        })
+        };
+        Self { deadline, is_own: own.is_some() }
     }
 
     /// What `work` on the transaction comes to, or [`DbError::Unreachable`] once it is over. The transaction is
     /// then of no further use: to finish it closes its connection.
     pub async fn hold<T, E: From<DbError>>(self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        let Some(deadline) = self.0 else { return work.await };
+        let Some(deadline) = self.deadline else { return work.await };
         tokio::time::timeout_at(deadline, work).await.unwrap_or_else(|_elapsed| {
             let reason = format!("it has not answered within {} s", PATIENCE.as_secs());
-            Err(DbError::Unreachable(reason).into())
+            let error =
+                if self.is_own { DbError::TenantUnavailable(reason) } else { DbError::Unreachable(reason) };
+            Err(error.into())
         })
     }
 }
 
-/// The statements that open a scope on PostgreSQL, sent as one message. Only ids are written into it.
-fn postgres_opening(part: &Part, mode: Mode) -> String {
+/// The statements that open a scope on PostgreSQL, sent as one message. Only ids and plain identifiers are written
+/// into it.
+fn postgres_opening(part: &Part, ground: &Ground, mode: Mode) -> String {
     let begin = if mode == Mode::Read { "ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "" };
-    let (path, orgs) = match part {
-        Part::Central => ("central", [].as_slice()),
-        Part::Of(orgs) => ("shared, central", orgs.as_slice()),
+    let orgs = match part {
+        Part::Central => [].as_slice(),
+        Part::Of(orgs) => orgs.as_slice(),
     };
-    let mut sql = format!("BEGIN {begin}; SET LOCAL search_path TO {path}; SET LOCAL roomcast.orgs TO '{{");
+    let mut sql = format!("BEGIN {begin}; SET LOCAL search_path TO ");
+    match (part, ground) {
+        (Part::Central, _) => sql.push_str("central"),
+        (Part::Of(_), Ground::Main) => sql.push_str("shared, central"),
+        (Part::Of(_), Ground::Schema(tenant)) => sql.extend(["\"", &tenant.name, "\", central"]),
+        (Part::Of(_), Ground::Database(_)) => sql.push_str(TENANT_SCHEMA),
+    }
+    sql.push_str("; SET LOCAL roomcast.orgs TO '{");
     for (index, org) in orgs.iter().enumerate() {
         let comma = if index == 0 { "" } else { "," };
         write!(sql, "{comma}{org}").unwrap_or_else(|_| unreachable!("writing to a String cannot fail"));
@@ -263,6 +290,8 @@ pub struct Tx {
     mode: Mode,
     state: State,
     patience: Patience,
+    /// Keeps the connections to the organisation's own database, after the one that is used here.
+    own: Option<InUse>,
 }
 
 impl Tx {
@@ -394,7 +423,9 @@ impl Tx {
             Err(DbError::Query(error) | DbError::OutcomeUnknown(error)) => {
                 return Err(DbError::OutcomeUnknown(error));
             }
-            Err(DbError::Unreachable(reason)) => return Err(DbError::OutcomeUnknown(error::silence(reason))),
+            Err(DbError::Unreachable(reason) | DbError::TenantUnavailable(reason)) => {
+                return Err(DbError::OutcomeUnknown(error::silence(reason)));
+            }
         }
         self.state = State::Ended;
         let appended = std::mem::take(&mut self.appended);
@@ -423,7 +454,11 @@ impl Tx {
             }
             .map_err(DbError::Query)
         };
-        self.patience.hold(executed).await
+        let executed = self.patience.hold(executed).await;
+        if let (Some(own), Err(DbError::TenantUnavailable(reason))) = (&self.own, &executed) {
+            own.tenant.failed(reason);
+        }
+        executed
     }
 }
 

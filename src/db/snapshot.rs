@@ -61,6 +61,18 @@ pub fn applied_migrations(path: &Path) -> anyhow::Result<Vec<String>> {
     Ok(found.into_iter().map(|line| line.text).collect())
 }
 
+/// How many organisations have files of their own, beside this one. `None` in a database that is from before there were
+/// any.
+pub fn count_apart(path: &Path) -> anyhow::Result<Option<i64>> {
+    let mut conn = connect(path)?;
+    let query = "SELECT count(*) AS number FROM pragma_table_info('organisations') WHERE name = 'location'";
+    if sql_query(query).get_result::<Number>(&mut conn)?.number == 0 {
+        return Ok(None);
+    }
+    let query = "SELECT count(*) AS number FROM organisations WHERE location IS NOT NULL";
+    Ok(Some(sql_query(query).get_result::<Number>(&mut conn)?.number))
+}
+
 /// Fails unless the file is a whole database that holds tables and indexes alone. It comes from outside:
 /// a trigger or a view in it could be anybody's code.
 pub fn check(path: &Path) -> anyhow::Result<()> {

@@ -52,7 +52,8 @@ pub(super) struct Sqlite {
     /// A fair queue: batches of the log and transactions of requests take turns in it. Empty after a
     /// connection was discarded; the next turn opens another.
     writer: Arc<Mutex<Option<AsyncSqlite>>>,
-    _lock: replace::Lock,
+    /// Of the main file, which stands for those of organisations, too.
+    lock: Option<replace::Lock>,
 }
 
 impl Sqlite {
@@ -70,19 +71,43 @@ impl Sqlite {
             Claim::Beside => replace::lock_as_guest(path)?,
         };
         let url = path.to_str().context("the path of the database must be UTF-8")?.to_owned();
-        let writer = connect(url.clone(), claim).await?;
+        let writer = connect(url, claim).await?;
+        let mut sqlite = Self::with_readers(path, claim, READERS)?;
+        sqlite.writer = Arc::new(Mutex::new(Some(writer)));
+        sqlite.lock = Some(lock);
+        Ok(sqlite)
+    }
+
+    fn with_readers(path: &Path, claim: Claim, readers: usize) -> anyhow::Result<Self> {
         let mut config = ManagerConfig::default();
         // There is no server that could have gone: asking first whether it lives would be a statement more a read.
         config.recycling_method = RecyclingMethod::Fast;
         config.custom_setup = Box::new(move |url| connect(url.to_owned(), claim).boxed());
-        let manager = AsyncDieselConnectionManager::new_with_config(url, config);
+        let manager = AsyncDieselConnectionManager::new_with_config(path.to_string_lossy(), config);
         let readers = Pool::builder(manager)
-            .max_size(READERS)
+            .max_size(readers)
             .wait_timeout(Some(LEASE_TIMEOUT))
             .runtime(deadpool::Runtime::Tokio1)
             .build()?;
-        let writer = Arc::new(Mutex::new(Some(writer)));
-        Ok(Self { path: path.to_owned(), claim, readers, writer, _lock: lock })
+        Ok(Self { path: path.to_owned(), claim, readers, writer: Arc::default(), lock: None })
+    }
+
+    /// The file of an organisation, which exists. It is opened when it is used.
+    pub(super) fn of_tenant(&self, name: &str, readers: usize) -> anyhow::Result<Self> {
+        Self::with_readers(&self.tenant_path(name), self.claim, readers)
+    }
+
+    /// Where the file of an organisation is: in a folder beside the main one.
+    pub(super) fn tenant_path(&self, name: &str) -> PathBuf {
+        tenant_folder(&self.path).join(format!("{name}.db"))
+    }
+
+    /// Makes an empty file for an organisation, readable by its owner alone, in a folder that is.
+    pub(super) fn create_tenant_file(path: &Path) -> anyhow::Result<()> {
+        replace::make_folder(path)?;
+        let made = File::options().create(true).truncate(false).write(true).mode(0o600).open(path);
+        made.with_context(|| format!("cannot write {}", path.display()))?;
+        replace::sync_folder(path)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -115,6 +140,11 @@ impl Sqlite {
         diesel::connection::SimpleConnection::batch_execute(&mut conn, "PRAGMA foreign_keys = OFF")?;
         Ok(conn)
     }
+}
+
+/// The folder of the files of organisations that are apart, beside the main file.
+pub(super) fn tenant_folder(path: &Path) -> PathBuf {
+    replace::with_suffix(path, ".tenants")
 }
 
 async fn connect(url: String, claim: Claim) -> ConnectionResult<AsyncSqlite> {

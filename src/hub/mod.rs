@@ -59,6 +59,15 @@ const MAX_READS: usize = 2;
 /// what some replay.
 const MAX_FOLLOWS: usize = 2;
 
+/// Reads of logs in stores of single organisations, at once.
+const MAX_OWN_READS: usize = 8;
+
+/// Schemas that the sweep looks at, at once. They share the connections of everybody.
+const MAX_SCHEMA_LOOKS: usize = 2;
+
+/// Databases that the sweep looks at, at once. One that is away takes seconds the first time.
+const MAX_DATABASE_LOOKS: usize = 8;
+
 /// How long a request or a handshake waits for a room to open.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -79,6 +88,12 @@ struct Inner {
     reads: Semaphore,
     /// The same, of those that follow a log.
     follows: Semaphore,
+    /// The same two in one, of organisations with a store of their own: one that hangs keeps nobody of the others.
+    own_reads: Semaphore,
+    /// Looks of the sweep at schemas of single organisations.
+    schema_looks: Arc<Semaphore>,
+    /// Looks of the sweep at databases of single organisations.
+    database_looks: Arc<Semaphore>,
     metrics: Arc<HubMetrics>,
     walkers: Arc<Walkers>,
     access_lifetime: Duration,
@@ -111,6 +126,9 @@ impl Hub {
             rooms: RwLock::default(),
             reads: Semaphore::new(MAX_READS),
             follows: Semaphore::new(MAX_FOLLOWS),
+            own_reads: Semaphore::new(MAX_OWN_READS),
+            schema_looks: Arc::new(Semaphore::new(MAX_SCHEMA_LOOKS)),
+            database_looks: Arc::new(Semaphore::new(MAX_DATABASE_LOOKS)),
             walkers: Walkers::new(Arc::clone(&metrics), tasks.clone()),
             metrics,
             access_lifetime: config.auth.access_lifetime,
@@ -148,7 +166,7 @@ impl Hub {
         let checked = self.inner.with_room(org, |room| room.core.lock().check(user, session, Instant::now()));
         match checked.await {
             Ok(admitted) => Ok(admitted),
-            Err(denied) => Err(refusal(denied)),
+            Err(denied) => Err(self.inner.refusal(org, denied)),
         }
     }
 
@@ -187,7 +205,7 @@ impl Hub {
 }
 
 /// What a request is told whose sender may not enter.
-fn refusal(denied: Denied) -> Error {
+fn refusal_of(denied: Denied) -> Error {
     match denied {
         Denied::UserUnknown | Denied::SessionEnded => Error::refused(
             Code::SessionEnded,
@@ -255,6 +273,10 @@ impl Inner {
         loop {
             let room = self.room(org);
             room.touch();
+            if room.is_opening() && self.db.known_trouble(org).is_some() {
+                // It opens once the organisation's store can be used: nobody need wait for that.
+                return Err(Denied::Stale);
+            }
             match tokio::time::timeout_at(deadline, room.settled()).await {
                 Err(_) => return Err(Denied::Stale),
                 Ok(State::Missing) => return Err(Denied::UserUnknown),
@@ -344,6 +366,23 @@ impl Inner {
     fn diverged(&self, room: &Room) {
         self.metrics.divergences.increment(1);
         tracing::error!(organisation.id = %room.org, "the log was replaced by another; its sockets are closed");
+    }
+
+    /// What a request is told whose sender may not enter, or of whom that cannot be told.
+    fn refusal(&self, org: OrgId, denied: Denied) -> Error {
+        match (denied, self.db.known_trouble(org)) {
+            (Denied::Stale, Some(trouble)) => trouble.into(),
+            (denied, _) => refusal_of(denied),
+        }
+    }
+
+    /// What bounds the reads of an organisation's log: this, unless its store is its own.
+    async fn bound<'a>(&'a self, org: OrgId, bound: &'a Semaphore) -> &'a Semaphore {
+        match self.db.isolation(org).await {
+            Ok(isolation) if isolation.is_apart() => &self.own_reads,
+            // Where the directory is away, the read tells.
+            Ok(_) | Err(_) => bound,
+        }
     }
 
     /// When what a room lacks is to be read: it may still come by itself where the bus carries it.

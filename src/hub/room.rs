@@ -110,6 +110,11 @@ impl Room {
         *self.used_at.lock() = Instant::now();
     }
 
+    /// Whether it is still reading where its log stands.
+    pub(super) fn is_opening(&self) -> bool {
+        *self.state.borrow() == State::Opening
+    }
+
     /// What the room is, once it is no longer opening.
     pub(super) async fn settled(&self) -> State {
         let now = *self.state.borrow();
@@ -330,7 +335,7 @@ impl Room {
         let mut failures = 0;
         loop {
             // Thousands of rooms may open at once after a restart.
-            let permit = hub.reads.acquire().await;
+            let permit = hub.bound(self.org, &hub.reads).await.acquire().await;
             let read_at = Instant::now();
             match load::opening(&hub.db, self.org, hub.oldest_live_token()).await {
                 Ok(Some(opening)) => {
@@ -385,7 +390,7 @@ impl Room {
     }
 
     async fn read(&self, hub: &Inner, bound: &Semaphore, from: Seq, to: Seq) -> Result<LogRead> {
-        let _permit = bound.acquire().await;
+        let _permit = hub.bound(self.org, bound).await.acquire().await;
         let read_at = Instant::now();
         let (entries, head) = activity::read_range(&hub.db, self.org, from, to).await?;
         Ok(LogRead { entries: entries.into_iter().map(Entry::read).collect(), head, read_at })

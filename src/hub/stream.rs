@@ -19,7 +19,6 @@ use utoipa_axum::routes;
 
 use super::connection::{Events, Peer};
 use super::core::{Denied, Join, SocketsOf};
-use super::refusal;
 use super::room::Waker;
 use crate::app::App;
 use crate::auth::Claims;
@@ -188,7 +187,7 @@ async fn open(app: &App, line: Line, claims: Claims, query: StreamQuery) -> Resu
         match app.hub.inner.join(claims.org, &join, |_| Waker::Stream(Arc::clone(&waker))).await {
             Ok(joined) => joined,
             Err(Denied::TooManySockets(of)) => return Err(too_many(app, of).into()),
-            Err(denied) => return Err(refusal(denied)),
+            Err(denied) => return Err(app.hub.inner.refusal(claims.org, denied)),
         };
     // Without the request's span, which would stay in memory as long as the stream.
     let span = tracing::info_span!(

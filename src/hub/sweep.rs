@@ -1,7 +1,7 @@
 //! The sweep: compares every room's cursor with its log's head, so that nothing that was committed stays
 //! unseen for long, whatever hint of it was lost.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,19 @@ use super::Inner;
 use super::bus::BusState;
 use super::core::{Mark, Told};
 use super::room::Room;
-use crate::activity;
-use crate::types::OrgId;
+use crate::activity::{self, Head};
+use crate::error::Result;
+use crate::types::{Isolation, OrgId};
 
 /// How often.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often while the bus is down, and nothing else tells what other nodes commit.
 const INTERVAL_ALONE: Duration = Duration::from_millis(200);
+
+/// How often an organisation's own database is looked at: each look is a connection, where those of others are kept.
+/// Two in a row may fail before a node knows too little to let anybody in.
+const INTERVAL_DATABASE: Duration = Duration::from_secs(2);
 
 /// Sweeps under way at once: one whose query hangs does not keep the next from looking.
 const MAX_AT_ONCE: usize = 3;
@@ -36,6 +41,7 @@ const FORGET_EVERY: Duration = Duration::from_mins(1);
 pub(super) async fn run(hub: Arc<Inner>) {
     let under_way = Arc::new(Semaphore::new(MAX_AT_ONCE));
     let mut forgotten_at = Instant::now();
+    let mut own = OwnStores::default();
     loop {
         let interval = match hub.bus.state() {
             BusState::Up => INTERVAL,
@@ -57,6 +63,8 @@ pub(super) async fn run(hub: Arc<Inner>) {
                 room.core.lock().forget_ended_before(oldest);
             }
         }
+        let (apart, rooms): (Vec<_>, Vec<_>) = rooms.into_iter().partition(|room| is_apart(&hub, room));
+        sweep_apart(&hub, apart, &mut own);
         if let Ok(permit) = Arc::clone(&under_way).try_acquire_owned() {
             let sweeping = Arc::clone(&hub);
             hub.tasks.spawn(async move {
@@ -67,6 +75,57 @@ pub(super) async fn run(hub: Arc<Inner>) {
     }
 }
 
+/// When the stores of single organisations were last looked at.
+#[derive(Default)]
+struct OwnStores {
+    looks: HashMap<OrgId, Look>,
+}
+
+/// A look at one of them.
+struct Look {
+    at: Instant,
+    /// Whose permit it holds as long as it is under way.
+    under_way: Arc<Semaphore>,
+}
+
+/// Whether the room's organisation has a store of its own. One that is not remembered just now has its turn the next
+/// time: its room asks for it.
+fn is_apart(hub: &Inner, room: &Room) -> bool {
+    hub.db.known_isolation(room.org).is_some_and(Isolation::is_apart)
+}
+
+/// Looks at those stores whose time has come, each by itself: one that hangs keeps the next look from no other.
+fn sweep_apart(hub: &Arc<Inner>, rooms: Vec<Arc<Room>>, own: &mut OwnStores) {
+    let watched: HashSet<OrgId> = rooms.iter().map(|room| room.org).collect();
+    own.looks.retain(|org, _| watched.contains(org));
+    for room in rooms {
+        let (every, places) = match hub.db.known_isolation(room.org) {
+            Some(Isolation::Database) => (INTERVAL_DATABASE, &hub.database_looks),
+            Some(Isolation::Schema | Isolation::Shared) | None => (INTERVAL, &hub.schema_looks),
+        };
+        let look = own.looks.entry(room.org).or_insert_with(|| {
+            let at = Instant::now().checked_sub(every).unwrap_or_else(Instant::now);
+            Look { at, under_way: Arc::new(Semaphore::new(1)) }
+        });
+        if look.at.elapsed() < every {
+            continue;
+        }
+        let Ok(turn) = Arc::clone(&look.under_way).try_acquire_owned() else { continue };
+        look.at = Instant::now();
+        let (sweeping, places) = (Arc::clone(hub), Arc::clone(places));
+        hub.tasks.spawn(async move {
+            let stop = sweeping.stop.clone();
+            stop.run_until_cancelled(async {
+                // It is never closed; if it were, going on would be right.
+                let _place = places.acquire().await;
+                sweep(&sweeping, &[room]).await;
+            })
+            .await;
+            drop(turn);
+        });
+    }
+}
+
 /// Compares the heads of these rooms' logs with where the rooms stood before the heads were read.
 async fn sweep(hub: &Inner, rooms: &[Arc<Room>]) {
     let marked = rooms.iter().filter_map(|room| Some((room, room.core.lock().mark()?)));
@@ -74,8 +133,7 @@ async fn sweep(hub: &Inner, rooms: &[Arc<Room>]) {
     for chunk in marked.chunks(CHUNK) {
         let read_at = Instant::now();
         let orgs: Vec<OrgId> = chunk.iter().map(|(room, _)| room.org).collect();
-        hub.metrics.sweep_reads.increment(1);
-        let heads = match activity::load_heads(&hub.db, &orgs).await {
+        let heads = match load_heads(hub, &orgs).await {
             Ok(heads) => heads,
             Err(error) => {
                 hub.metrics.sweep_failures.increment(1);
@@ -94,6 +152,16 @@ async fn sweep(hub: &Inner, rooms: &[Arc<Room>]) {
             }
         }
     }
+}
+
+/// The heads of these logs, a read for each store. That is one but where a node had forgotten where somebody is.
+async fn load_heads(hub: &Inner, orgs: &[OrgId]) -> Result<Vec<Head>> {
+    let mut heads = Vec::with_capacity(orgs.len());
+    for orgs in hub.db.by_store(orgs).await? {
+        hub.metrics.sweep_reads.increment(1);
+        heads.extend(activity::load_heads(&hub.db, &orgs).await?);
+    }
+    Ok(heads)
 }
 
 /// Has rooms forget, the largest first, until all together are within the bound.

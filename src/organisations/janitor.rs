@@ -6,14 +6,15 @@
 //!
 //! It reads and writes in chunks, each in a short transaction of its own, so that nobody waits for it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::model::{DirectoryEntry, Settings};
-use super::queries;
+use super::{queries, service};
 use crate::app::App;
-use crate::auth::memberships;
-use crate::error::{LogFailure as _, Result};
+use crate::auth::{Membership, memberships};
+use crate::db::DbError;
+use crate::error::{Error, LogFailure as _, Result};
 use crate::types::{AccountId, OrgId, Timestamp};
 use crate::{read, transaction, users};
 
@@ -74,10 +75,19 @@ pub(crate) async fn run(app: &App) -> Result<()> {
 async fn check_organisations(app: &App, before: Timestamp, after: OrgId) -> Result<Option<OrgId>> {
     let entries = read!(app.db.central(), |conn| Ok(queries::list_entries(conn, after, CHUNK).await?))?;
     let ids: Vec<OrgId> = entries.iter().map(|entry| entry.id).collect();
-    let settings = read!(app.db.orgs(ids.clone()), |conn| Ok(queries::list_settings(conn, &ids).await?))?;
-    let settings: HashMap<OrgId, Settings> = settings.into_iter().map(|row| (row.org_id, row)).collect();
+    let mut settings = HashMap::new();
+    let mut unknown = HashSet::new();
+    for orgs in list_stores(app, &ids).await? {
+        let found: Result<Vec<Settings>> =
+            async { read!(app.db.orgs(orgs.clone()), |conn| Ok(queries::list_settings(conn, &orgs).await?)) }
+                .await;
+        match found {
+            Ok(found) => settings.extend(found.into_iter().map(|row| (row.org_id, row))),
+            Err(error) => unknown.extend(skip(error, orgs)?),
+        }
+    }
     let mut orphans = Vec::new();
-    for entry in &entries {
+    for entry in entries.iter().filter(|entry| !unknown.contains(&entry.id)) {
         if let Some(settings) = settings.get(&entry.id) {
             if is_stale(entry, settings) {
                 refresh(app, settings).await?;
@@ -88,12 +98,39 @@ async fn check_organisations(app: &App, before: Timestamp, after: OrgId) -> Resu
     }
     if is_plausible(orphans.len()) {
         for entry in orphans {
-            if transaction!(app.db.central(), |tx| Ok(queries::delete_entry(tx, entry).await?))? {
-                tracing::info!(organisation.id = %entry.id, "removed a directory entry without an organisation");
+            match service::remove_entry(app, entry).await {
+                Ok(true) => {
+                    tracing::info!(organisation.id = %entry.id, "removed a directory entry without an organisation");
+                }
+                Ok(false) => {}
+                Err(error) => Err::<(), _>(error).log_failure("remove the store of nobody"),
             }
         }
     }
     Ok(ids.last().copied())
+}
+
+/// The stores of these organisations. Those that were never made are left out: nothing is in them.
+async fn list_stores(app: &App, orgs: &[OrgId]) -> Result<Vec<Vec<OrgId>>> {
+    let mut stores = Vec::new();
+    for orgs in app.db.by_store(orgs).await? {
+        if let [org] = orgs[..]
+            && app.db.isolation(org).await?.is_apart()
+            && !app.db.has_store(org).await?
+        {
+            continue;
+        }
+        stores.push(orgs);
+    }
+    Ok(stores)
+}
+
+/// Of a store that is away nothing is known. Only where it is everybody's does that end the round.
+fn skip(error: Error, orgs: Vec<OrgId>) -> Result<Vec<OrgId>> {
+    match error {
+        Error::Database(DbError::TenantUnavailable(_)) => Ok(orgs),
+        error => Err(error),
+    }
 }
 
 fn is_stale(entry: &DirectoryEntry, settings: &Settings) -> bool {
@@ -117,11 +154,24 @@ async fn check_memberships(
     orgs.dedup();
     let mut accounts: Vec<AccountId> = entries.iter().map(|entry| entry.account_id).collect();
     accounts.dedup();
-    let users = read!(app.db.orgs(orgs.clone()), |conn| {
-        users::service::list_by_accounts(conn, &orgs, &accounts).await
-    })?;
-    let orphans: Vec<_> =
-        entries.iter().filter(|entry| !users.contains_key(&(entry.org_id, entry.account_id))).collect();
+    let mut users = HashMap::new();
+    let mut unknown = HashSet::new();
+    for orgs in list_stores(app, &orgs).await? {
+        let found: Result<HashMap<_, _>> = async {
+            read!(app.db.orgs(orgs.clone()), |conn| {
+                users::service::list_by_accounts(conn, &orgs, &accounts).await
+            })
+        }
+        .await;
+        match found {
+            Ok(found) => users.extend(found),
+            Err(error) => unknown.extend(skip(error, orgs)?),
+        }
+    }
+    let is_orphan = |entry: &&Membership| {
+        !unknown.contains(&entry.org_id) && !users.contains_key(&(entry.org_id, entry.account_id))
+    };
+    let orphans: Vec<&Membership> = entries.iter().filter(is_orphan).collect();
     if is_plausible(orphans.len()) {
         for entry in orphans {
             // An entry that was made anew meanwhile names another user, and stays.

@@ -10,8 +10,8 @@ use diesel::sql_types::Text;
 use crate::db::schema::{organisations, plans, settings};
 use crate::types::sql::text_column;
 use crate::types::{
-    AccountId, Email, InvalidText, OrgId, OrganisationName, PersonName, PlanCode, Role, Slug, Timestamp,
-    UserId,
+    AccountId, Email, InvalidText, Isolation, OrgId, OrganisationName, PersonName, PlanCode, Role, Slug,
+    Timestamp, UserId,
 };
 use crate::users::User;
 
@@ -48,43 +48,6 @@ impl TryFrom<String> for Status {
 
 text_column!(Status);
 
-/// How far an organisation's rows are apart from those of others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromSqlRow, AsExpression)]
-#[diesel(sql_type = Text)]
-pub(crate) enum Isolation {
-    /// In the same tables.
-    Shared,
-    /// In a schema of their own.
-    Schema,
-    /// In a database of their own.
-    Database,
-}
-
-impl Isolation {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Shared => "SHARED",
-            Self::Schema => "SCHEMA",
-            Self::Database => "DATABASE",
-        }
-    }
-}
-
-impl TryFrom<String> for Isolation {
-    type Error = InvalidText;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        match text.as_str() {
-            "SHARED" => Ok(Self::Shared),
-            "SCHEMA" => Ok(Self::Schema),
-            "DATABASE" => Ok(Self::Database),
-            _ => Err(InvalidText::new("must be SHARED, SCHEMA or DATABASE")),
-        }
-    }
-}
-
-text_column!(Isolation);
-
 /// What the directory knows of an organisation. Name, plan and status are copies of its [`Settings`].
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = organisations)]
@@ -97,6 +60,15 @@ pub(crate) struct DirectoryEntry {
     pub(crate) isolation: Isolation,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+}
+
+/// An organisation with a store of its own, as far as that store is concerned.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = organisations)]
+pub(crate) struct Apart {
+    pub(crate) id: OrgId,
+    pub(crate) slug: Slug,
+    pub(crate) isolation: Isolation,
 }
 
 /// What an organisation says of itself, in its own store.
@@ -149,6 +121,8 @@ pub(crate) struct Founding {
     pub(crate) user: UserId,
     pub(crate) user_name: PersonName,
     pub(crate) email: Email,
+    /// Where its rows will be. It stands once it is founded.
+    pub(crate) isolation: Isolation,
 }
 
 impl Founding {

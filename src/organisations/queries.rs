@@ -6,10 +6,10 @@ use diesel::QueryResult;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::model::{DirectoryEntry, Plan, Settings};
+use super::model::{Apart, DirectoryEntry, Plan, Settings};
 use crate::db::Conn;
 use crate::db::schema::{organisations, plans, settings};
-use crate::types::{OrgId, OrganisationName, Timestamp};
+use crate::types::{Isolation, OrgId, OrganisationName, Timestamp};
 use crate::with_conn;
 
 /// Adds an entry to the directory. `false` where its slug is taken, or its id.
@@ -90,6 +90,19 @@ pub(super) async fn list_ids(conn: &mut Conn, after: OrgId, limit: i64) -> Query
             .order(organisations::id)
             .limit(limit)
             .select(organisations::id)
+            .load(c)
+            .await
+    })
+}
+
+/// The directory's entries of organisations with a store of their own, at most `limit` of those after `after`.
+pub(super) async fn list_apart(conn: &mut Conn, after: OrgId, limit: i64) -> QueryResult<Vec<Apart>> {
+    with_conn!(conn, |c| {
+        organisations::table
+            .filter(organisations::id.gt(after).and(organisations::isolation.ne(Isolation::Shared)))
+            .order(organisations::id)
+            .limit(limit)
+            .select(Apart::as_select())
             .load(c)
             .await
     })

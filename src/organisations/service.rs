@@ -2,14 +2,15 @@
 
 use anyhow::Context as _;
 
-use super::model::{DirectoryEntry, Founding, Isolation, Organisation, Plan, Settings, Status};
+pub(crate) use super::model::Apart;
+use super::model::{DirectoryEntry, Founding, Organisation, Plan, Settings, Status};
 use super::queries;
 use super::wire::OrganisationBody;
 use crate::activity::{self, Activity, Origin, SessionStart};
 use crate::app::App;
 use crate::auth::{self, Opening};
-use crate::config::Registration;
-use crate::db::{Conn, Db, Tx};
+use crate::config::{Registration, crash_point};
+use crate::db::{Conn, Db, Removal, Tx};
 use crate::error::{Code, Error, LogFailure as _, Result};
 use crate::http::{Admin, Member};
 use crate::idempotency::{Answer, Claimed, Once};
@@ -65,6 +66,11 @@ pub(crate) async fn list_ids(db: &Db, after: OrgId, limit: i64) -> Result<Vec<Or
     read!(db.central(), |conn| Ok(queries::list_ids(conn, after, limit).await?))
 }
 
+/// The organisations with stores of their own ordered by id, at most `limit` of those after `after`.
+pub(crate) async fn list_apart(db: &Db, after: OrgId, limit: i64) -> Result<Vec<Apart>> {
+    read!(db.central(), |conn| Ok(queries::list_apart(conn, after, limit).await?))
+}
+
 async fn with_count(conn: &mut Conn, settings: Settings) -> Result<Organisation> {
     let member_count = users::service::count(conn, settings.org_id).await?;
     Ok(Organisation { settings, member_count })
@@ -86,6 +92,7 @@ pub(crate) async fn found(
     opening: Option<&Opening>,
 ) -> Result<Organisation> {
     let Entered { entry, plan, made_by } = enter(app, origin, founding).await?;
+    crash_point("founding-entered");
     let settings = Settings {
         org_id: entry.id,
         name: entry.name.clone(),
@@ -96,7 +103,10 @@ pub(crate) async fn found(
         created_at: entry.created_at,
         updated_at: entry.created_at,
     };
+    // Its store is made by the first who uses it, who is told where that is, and does not look it up.
+    app.db.place(entry.id, entry.isolation)?;
     let founded = establish(app, origin, founding, settings, opening).await;
+    crash_point("founded");
     if let Err(error) = &founded
         && !error.outcome_is_unknown()
         && made_by == MadeBy::ThisAttempt
@@ -137,7 +147,7 @@ async fn enter(app: &App, origin: &Origin, founding: &Founding) -> Result<Entere
             slug: Slug::of(&founding.name, None),
             plan: plan.code.clone(),
             status: Status::Active,
-            isolation: Isolation::Shared,
+            isolation: founding.isolation,
             created_at: origin.at,
             updated_at: origin.at,
         };
@@ -182,7 +192,13 @@ async fn establish(
     })
 }
 
-async fn remove_entry(app: &App, entry: &DirectoryEntry) -> Result<bool> {
+/// Removes an entry that nothing stands behind, and the store that was made for it. False where another attempt to
+/// found the organisation has taken them over, or has founded it.
+pub(super) async fn remove_entry(app: &App, entry: &DirectoryEntry) -> Result<bool> {
+    if app.db.remove_unfounded(entry.id, entry.created_at).await? == Removal::Kept {
+        return Ok(false);
+    }
+    app.db.forget(entry.id);
     transaction!(app.db.central(), |tx| Ok(queries::delete_entry(tx, entry).await?))
 }
 
@@ -215,6 +231,7 @@ pub(crate) async fn create(
         user: UserId::new(),
         user_name: caller.name,
         email: caller.email,
+        isolation: app.config.tenancy.isolation,
     };
     let founder = Actor { id: founding.user, name: founding.user_name.to_string() };
     let origin = member.client.origin(founding.org, Some(founder), app.clock.now());
@@ -334,6 +351,7 @@ fn plan_change(plans: &[Plan], from: PlanCode, to: &Plan) -> Activity {
 
 /// The organisation has its new settings already: a copy that failed, the janitor makes up for.
 async fn copy_to_directory(app: &App, settings: &Settings) {
+    crash_point("settings-changed");
     let copied: Result<()> =
         async { transaction!(app.db.central(), |tx| Ok(queries::refresh_entry(tx, settings).await?)) }.await;
     copied.log_failure("copy an organisation's settings to the directory");

@@ -39,6 +39,8 @@ metrics! {
     counter COMMITS = "roomcast_commits_total", "Batches that the group-commit writer committed.";
     counter APPEND_REJECTED = "roomcast_append_rejected_total", "Activities that the group-commit writer refused, by reason.";
     counter TRANSACTIONS = "roomcast_database_transactions_total", "Transactions begun on the database, by mode: read or write.";
+    gauge TENANT_STORES_OPEN = "roomcast_tenant_stores_open", "Databases of single organisations that this node has connections to.";
+    counter TENANT_STORES_CLOSED = "roomcast_tenant_stores_closed_total", "Times that the connections to a single organisation's database were closed, unused or for another's.";
     counter UPKEEP_DELETED = "roomcast_upkeep_deleted_total", "Rows deleted because their time was over, by kind.";
     gauge SOCKETS = "roomcast_sockets", "Sockets that are open now, by transport: websocket or sse.";
     gauge ROOMS = "roomcast_rooms", "Organisations whose log this node follows now.";

@@ -4,6 +4,7 @@
 mod audience;
 mod entry;
 mod id;
+mod isolation;
 mod seq;
 pub mod sql;
 mod text;
@@ -15,6 +16,7 @@ pub use id::{
     AccountId, ActivityId, ConnectionId, EpochId, InviteId, NodeId, OrgId, OrgIds, ReservedId, SessionId,
     TargetId, TokenId, UserId,
 };
+pub use isolation::Isolation;
 pub use seq::Seq;
 pub use text::{
     Email, InvalidText, Message, NewPassword, OrganisationName, Password, PersonName, PlanCode, Slug,

@@ -108,29 +108,43 @@ impl Kind {
 /// Deletes all that is over by now; a stop is heeded between two chunks.
 pub async fn run(app: &App) -> Result<()> {
     let now = app.clock.now();
-    let over = now.minus(app.config.auth.access_lifetime + KEEP_SESSIONS);
     let mut jobs = VecDeque::new();
     let mut after = OrgId::from(uuid::Uuid::nil());
     loop {
         let orgs = organisations::service::list_ids(&app.db, after, ORGS).await?;
         let Some(last) = orgs.last() else { break };
         after = *last;
-        jobs.push_back(Job { kind: Kind::Sessions, orgs: orgs.clone(), before: over });
-        jobs.push_back(Job { kind: Kind::Invites, orgs: orgs.clone(), before: now.minus(KEEP_INVITES) });
-        let of_each = |kind, found: Vec<OrgId>, before| {
-            found.into_iter().map(move |org| Job { kind, orgs: vec![org], before })
-        };
-        let expired = idempotency::list_expired(&app.db, &orgs, now).await?;
-        jobs.extend(of_each(Kind::IdempotencyKeys, expired, now));
-        if let Some(before) = kept_since(app, now) {
-            let prunable = retention::list_prunable(&app.db, &orgs, before).await?;
-            jobs.extend(of_each(Kind::Activities, prunable, before));
-        }
-        if app.stop.is_cancelled() {
-            return Ok(());
+        for orgs in app.db.by_store(&orgs).await? {
+            let is_apart = app.db.isolation(orgs[0]).await?.is_apart();
+            let mut own = VecDeque::new();
+            let jobs = if is_apart { &mut own } else { &mut jobs };
+            // Where a store is away, the others are none the worse, and the next time comes.
+            list_jobs(app, &orgs, now, jobs).await.log_failure("look for what is over in a store");
+            // At once, while there are connections to it.
+            work(app, own).await;
+            if app.stop.is_cancelled() {
+                return Ok(());
+            }
         }
     }
     work(app, jobs).await;
+    Ok(())
+}
+
+/// Adds what there is to do in a store.
+async fn list_jobs(app: &App, orgs: &[OrgId], now: Timestamp, jobs: &mut VecDeque<Job>) -> Result<()> {
+    let over = now.minus(app.config.auth.access_lifetime + KEEP_SESSIONS);
+    let of_each = |kind, found: Vec<OrgId>, before| {
+        found.into_iter().map(move |org| Job { kind, orgs: vec![org], before })
+    };
+    let expired = idempotency::list_expired(&app.db, orgs, now).await?;
+    jobs.push_back(Job { kind: Kind::Sessions, orgs: orgs.to_vec(), before: over });
+    jobs.push_back(Job { kind: Kind::Invites, orgs: orgs.to_vec(), before: now.minus(KEEP_INVITES) });
+    jobs.extend(of_each(Kind::IdempotencyKeys, expired, now));
+    if let Some(before) = kept_since(app, now) {
+        let prunable = retention::list_prunable(&app.db, orgs, before).await?;
+        jobs.extend(of_each(Kind::Activities, prunable, before));
+    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod deletion;
 pub use deletion::{run, start};
 
 use crate::activity;
+use crate::app::App;
 use crate::db::Db;
 use crate::error::Result;
 use crate::organisations;
@@ -15,6 +16,11 @@ use crate::types::OrgId;
 
 /// Organisations in one scope: so few that the primary keys' indexes are used.
 const ORGS: i64 = 64;
+
+/// Compares the whole directory with what stands behind it, and puts right what does not agree.
+pub async fn compare_directory(app: &App) -> Result<()> {
+    organisations::janitor::run(app).await
+}
 
 /// Gives the log of every organisation a new epoch, beside hubs that may be running; how many there are.
 /// Interrupted, it has renewed some; done again, it renews all.
@@ -25,6 +31,8 @@ pub async fn renew_epochs(db: &Db) -> Result<usize> {
         let orgs = organisations::service::list_ids(db, after, ORGS).await?;
         let Some(last) = orgs.last() else { return Ok(renewed) };
         after = *last;
-        renewed += activity::renew_epochs(db, &orgs).await?;
+        for orgs in db.by_store(&orgs).await? {
+            renewed += activity::renew_epochs(db, &orgs).await?;
+        }
     }
 }

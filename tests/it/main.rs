@@ -27,3 +27,4 @@ mod routes;
 mod scale;
 mod secrets;
 mod story;
+mod tenancy;

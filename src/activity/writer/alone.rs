@@ -34,7 +34,8 @@ pub(super) fn settle_alone(part: Part, unresolved: Option<Unresolved>) {
     let tasks = part.shared.tasks.clone();
     tasks.spawn(async move {
         let shared = Arc::clone(&part.shared);
-        let turn = tokio::time::timeout(RESOLVE_WITHIN, shared.alone.acquire()).await;
+        let turns = if part.is_apart { &shared.own_alone } else { &shared.alone };
+        let turn = tokio::time::timeout(RESOLVE_WITHIN, turns.acquire()).await;
         // Others that wait for their logs were first. It is never closed; if it were, going on would be right.
         let Ok(_permit) = turn else {
             let error =
@@ -215,7 +216,9 @@ fn is_of_the_rows(error: &Error) -> bool {
         Error::Database(DbError::Query(_)) => !is_unavailable(error),
         Error::Internal(_) => true,
         // The database is away, or the organisation has no log.
-        Error::Database(DbError::Unreachable(_) | DbError::OutcomeUnknown(_))
+        Error::Database(
+            DbError::Unreachable(_) | DbError::TenantUnavailable(_) | DbError::OutcomeUnknown(_),
+        )
         | Error::Refused { .. }
         | Error::Invalid(_)
         | Error::Limited(_) => false,

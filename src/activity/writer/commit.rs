@@ -56,8 +56,9 @@ pub(super) async fn commit_batch(shared: &Arc<Shared>, parts: Vec<Part>) {
             }
         }
         Err(error) if is_unavailable(&error) => {
+            let is_apart = parts.iter().all(|part| part.is_apart);
             refuse(parts, &error);
-            if matches!(error, Error::Database(DbError::Unreachable(_))) {
+            if !is_apart && matches!(error, Error::Database(DbError::Unreachable(_))) {
                 // Who came meanwhile has waited as long for a connection. Trying again for them, batch by
                 // batch, would make the last of them wait for minutes.
                 refuse(shared.take(BatchLimits::NONE), &error);
@@ -228,6 +229,9 @@ pub(super) fn repeat(error: &Error) -> Error {
 }
 
 pub(super) fn unreachable(error: &Error) -> Error {
+    if let Error::Database(DbError::TenantUnavailable(reason)) = error {
+        return DbError::TenantUnavailable(reason.clone()).into();
+    }
     DbError::Unreachable(error.to_string()).into()
 }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use metrics::counter;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -33,6 +33,10 @@ use crate::types::{LogEntry, OrgId};
 /// Organisations that are settled by themselves at the same time. Each holds a connection of the pool
 /// while it waits, and requests need the others.
 const ALONE_AT_ONCE: usize = 4;
+
+/// Organisations with a store of their own that are written for at the same time. One that hangs holds its place until
+/// that is found out, which takes seconds; after that it is refused at once.
+const LANES: usize = 32;
 
 /// On SQLite everybody takes turns with one connection, so a turn has to be short: the weight
 /// stands for about 5 ms of work.
@@ -63,6 +67,10 @@ struct Shared {
     /// Wakes the writer's task: there may be something to take.
     work: Notify,
     alone: Semaphore,
+    /// Organisations with a store of their own that are written for at the same time.
+    lanes: Arc<Semaphore>,
+    /// The same as `alone`, of those: a store that hangs keeps nobody of the others.
+    own_alone: Semaphore,
     tasks: TaskTracker,
 }
 
@@ -80,6 +88,8 @@ impl Writer {
             queues: Mutex::new(Queues::new(capacity)),
             work: Notify::new(),
             alone: Semaphore::new(ALONE_AT_ONCE),
+            lanes: Arc::new(Semaphore::new(LANES)),
+            own_alone: Semaphore::new(LANES),
             tasks: tasks.clone(),
         });
         tasks.spawn(run(Arc::clone(&shared), limits, stop));
@@ -97,7 +107,8 @@ impl Writer {
     /// writer stops, `store_unavailable`, `outcome_unknown` where the connection was lost while it was
     /// committed and nothing could be found out, or `not_found` where the organisation has no log.
     ///
-    /// Queues the activity when it is first polled. Dropped after that, the activity is still appended.
+    /// Queues the activity when it is first polled, once this node knows where the organisation is: whoever has let its
+    /// caller in has asked. Dropped after that, the activity is still appended.
     pub async fn append(&self, origin: Origin, activity: Activity) -> Result<Arc<LogEntry>> {
         match self.append_once(origin, activity, None).await? {
             Appended::Entry(entry) => Ok(entry),
@@ -118,7 +129,9 @@ impl Writer {
         claim: Option<Claim>,
     ) -> Result<Appended> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting::new(origin, activity, claim, answer);
+        // Remembered, but for the first time that an organisation is heard of.
+        let isolation = self.shared.db.isolation(origin.org).await?;
+        let waiting = Waiting::new(origin, activity, claim, isolation, answer);
         let pushed = self.shared.queues.lock().push(waiting);
         if let Err(rejection) = pushed {
             counter!(APPEND_REJECTED, "reason" => rejection.reason()).increment(1);
@@ -136,6 +149,8 @@ struct Part {
     org: OrgId,
     items: Vec<Waiting>,
     weight: usize,
+    /// It has a store of its own.
+    is_apart: bool,
     shared: Arc<Shared>,
 }
 
@@ -163,6 +178,21 @@ impl Drop for Part {
 }
 
 impl Shared {
+    /// What is taken of one that has a store of its own, and the right to write it.
+    fn take_own(self: &Arc<Self>, limits: BatchLimits) -> Option<(Part, OwnedSemaphorePermit)> {
+        // First the right: what is taken waits for nothing.
+        let permit = Arc::clone(&self.lanes).try_acquire_owned().ok()?;
+        let taken = self.queues.lock().take_own(limits)?;
+        let part = Part {
+            org: taken.org,
+            items: taken.items,
+            weight: taken.weight,
+            is_apart: true,
+            shared: Arc::clone(self),
+        };
+        Some((part, permit))
+    }
+
     fn take(self: &Arc<Self>, limits: BatchLimits) -> Vec<Part> {
         let taken = self.queues.lock().take(limits);
         taken
@@ -171,6 +201,7 @@ impl Shared {
                 org: taken.org,
                 items: taken.items,
                 weight: taken.weight,
+                is_apart: false,
                 shared: Arc::clone(self),
             })
             .collect()
@@ -205,6 +236,7 @@ async fn serve(shared: Arc<Shared>, limits: BatchLimits, stop: CancellationToken
         if stop.is_cancelled() {
             shared.queues.lock().close();
         }
+        start_lanes(&shared, limits, &stop);
         let parts = shared.take(limits);
         if !parts.is_empty() {
             commit::commit_batch(&shared, parts).await;
@@ -217,5 +249,37 @@ async fn serve(shared: Arc<Shared>, limits: BatchLimits, stop: CancellationToken
                 () = gone.cancelled() => {}
             }
         }
+    }
+}
+
+/// Has those written for who have stores of their own, each on a task: what is slow there is slow for itself.
+fn start_lanes(shared: &Arc<Shared>, limits: BatchLimits, stop: &CancellationToken) {
+    while let Some((part, permit)) = shared.take_own(limits) {
+        let (lane, stop) = (Arc::clone(shared), stop.clone());
+        shared.tasks.spawn(async move {
+            let db = lane.db.clone();
+            db.in_one_hop(run_lane(lane, part, permit, limits, stop)).await;
+        });
+    }
+}
+
+/// Commits this part, and then those of whichever organisation with a store of its own is next.
+async fn run_lane(
+    shared: Arc<Shared>,
+    mut part: Part,
+    mut permit: OwnedSemaphorePermit,
+    limits: BatchLimits,
+    stop: CancellationToken,
+) {
+    loop {
+        commit::commit_batch(&shared, vec![part]).await;
+        drop(permit);
+        // Somebody may have found no place free.
+        shared.work.notify_one();
+        if stop.is_cancelled() {
+            return;
+        }
+        let Some(next) = shared.take_own(limits) else { return };
+        (part, permit) = next;
     }
 }

@@ -9,7 +9,7 @@ use super::Appended;
 use crate::activity::{Activity, Origin};
 use crate::error::{Code, Error, Result};
 use crate::idempotency::Claim;
-use crate::types::{ActivityId, Audience, OrgId};
+use crate::types::{ActivityId, Audience, Isolation, OrgId};
 
 /// Organisations whose shares make up the whole.
 const SHARES: usize = 8;
@@ -33,6 +33,8 @@ pub(super) struct Waiting {
     pub(super) activity: Activity,
     /// The idempotency key under which it is asked for, if it is.
     pub(super) claim: Option<Claim>,
+    /// Its organisation has a store of its own.
+    is_apart: bool,
     weight: usize,
     answer: oneshot::Sender<Result<Appended>>,
 }
@@ -42,12 +44,14 @@ impl Waiting {
         origin: Origin,
         activity: Activity,
         claim: Option<Claim>,
+        isolation: Isolation,
         answer: oneshot::Sender<Result<Appended>>,
     ) -> Self {
+        let is_apart = isolation.is_apart();
         // A key's row holds the entry once more.
         let copies = if claim.is_some() { 2 } else { 1 };
         let weight = (weight(&activity) * copies).min(MAX_WEIGHT);
-        Self { id: ActivityId::new(), origin, activity, claim, weight, answer }
+        Self { id: ActivityId::new(), origin, activity, claim, is_apart, weight, answer }
     }
 
     /// Tells the caller, who may be gone.
@@ -161,6 +165,8 @@ pub(super) struct Queues {
     by_org: HashMap<OrgId, OrgQueue>,
     /// The organisations that have something to give, each once, in the order of their turns.
     turns: VecDeque<OrgId>,
+    /// The same, of those with a store of their own: a batch is of one store.
+    own_turns: VecDeque<OrgId>,
     weight: usize,
     waiting: usize,
     closed: bool,
@@ -171,12 +177,14 @@ struct OrgQueue {
     waiting: VecDeque<Waiting>,
     weight: usize,
     away: bool,
+    /// It has a store of its own.
+    is_apart: bool,
 }
 
 impl Queues {
     pub(super) fn new(capacity: usize) -> Self {
-        let (by_org, turns) = (HashMap::new(), VecDeque::new());
-        Self { capacity, by_org, turns, weight: 0, waiting: 0, closed: false }
+        let (by_org, turns, own_turns) = (HashMap::new(), VecDeque::new(), VecDeque::new());
+        Self { capacity, by_org, turns, own_turns, weight: 0, waiting: 0, closed: false }
     }
 
     /// How much one organisation may hold.
@@ -199,7 +207,9 @@ impl Queues {
         }
         let queue = self.by_org.entry(org).or_default();
         if queue.waiting.is_empty() && !queue.away {
-            self.turns.push_back(org);
+            queue.is_apart = waiting.is_apart;
+            let turns = if queue.is_apart { &mut self.own_turns } else { &mut self.turns };
+            turns.push_back(org);
         }
         self.weight += waiting.weight;
         self.waiting += 1;
@@ -240,6 +250,20 @@ impl Queues {
         taken
     }
 
+    /// Takes what one transaction may do of the organisation with a store of its own whose turn it is.
+    pub(super) fn take_own(&mut self, mut limits: BatchLimits) -> Option<Taken> {
+        let org = self.own_turns.pop_front()?;
+        let queue = self.by_org.get_mut(&org)?;
+        let mut taken = Taken { org, items: Vec::new(), weight: 0 };
+        while let Some(item) = queue.pop_within(&mut limits, 0, taken.items.is_empty()) {
+            taken.weight += item.weight;
+            taken.items.push(item);
+        }
+        queue.away = true;
+        self.waiting -= taken.items.len();
+        Some(taken)
+    }
+
     /// What was taken of this organisation is settled: it has its turn again.
     pub(super) fn release(&mut self, org: OrgId, weight: usize) {
         self.weight -= weight;
@@ -251,7 +275,8 @@ impl Queues {
         if queue.waiting.is_empty() {
             self.by_org.remove(&org);
         } else {
-            self.turns.push_back(org);
+            let turns = if queue.is_apart { &mut self.own_turns } else { &mut self.turns };
+            turns.push_back(org);
         }
     }
 
@@ -265,6 +290,7 @@ impl Queues {
         self.closed = true;
         self.waiting = 0;
         self.turns.clear();
+        self.own_turns.clear();
         let queues = self.by_org.values_mut();
         queues.flat_map(|queue| queue.waiting.drain(..)).collect()
     }
@@ -300,7 +326,7 @@ mod tests {
             data: Some(Map::from_iter([padding])),
             audience,
         };
-        Waiting::new(origin, activity, None, oneshot::channel().0)
+        Waiting::new(origin, activity, None, Isolation::Shared, oneshot::channel().0)
     }
 
     fn small(org: OrgId) -> Waiting {

@@ -7,11 +7,11 @@ use crate::app::App;
 use crate::auth::model::Account;
 use crate::auth::queries::sessions as queries;
 use crate::auth::wire::{PasswordChange, UpdateMe};
-use crate::db::Tx;
-use crate::error::{LogFailure as _, Result};
+use crate::db::{DbError, Tx};
+use crate::error::{Error, LogFailure as _, Result};
 use crate::http::{ClientInfo, Member, Page, PageQuery};
 use crate::organisations::{self, Organisation};
-use crate::types::{OrgId, PersonName, Role};
+use crate::types::{AccountId, OrgId, PersonName, Role};
 use crate::users::{self, User};
 use crate::{read, transaction};
 
@@ -132,14 +132,29 @@ pub(crate) async fn list_organisations(
     let after = query.after.map(OrgId::from);
     let orgs = memberships::list(app, account, after, query.limit + 1).await?;
     let Page { items, next_cursor } = Page::new(orgs, query.limit, OrgId::to_string);
-    let items = read!(app.db.orgs(items.clone()), |conn| {
-        let organisations = organisations::service::list(conn, &items).await?;
-        let mut users = users::service::list_by_accounts(conn, &items, &[account]).await?;
+    let mut found = Vec::with_capacity(items.len());
+    for orgs in app.db.by_store(&items).await? {
+        match list_of_store(app, account, &orgs).await {
+            Ok(organisations) => found.extend(organisations),
+            // The others are listed all the same.
+            Err(Error::Database(DbError::TenantUnavailable(_))) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    found.sort_unstable_by_key(|(organisation, _)| organisation.settings.org_id);
+    let items = found;
+    Ok(Page { items, next_cursor })
+}
+
+/// Those of these organisations, of one store, in which the account has a user.
+async fn list_of_store(app: &App, account: AccountId, orgs: &[OrgId]) -> Result<Vec<(Organisation, Role)>> {
+    read!(app.db.orgs(orgs.to_vec()), |conn| {
+        let organisations = organisations::service::list(conn, orgs).await?;
+        let mut users = users::service::list_by_accounts(conn, orgs, &[account]).await?;
         let with_role = |organisation: Organisation| {
             let user = users.remove(&(organisation.settings.org_id, account))?;
             Some((organisation, user.role))
         };
         Ok(organisations.into_iter().filter_map(with_role).collect())
-    })?;
-    Ok(Page { items, next_cursor })
+    })
 }

@@ -5,6 +5,7 @@ use crate::activity::SessionStart;
 use crate::app::App;
 use crate::auth::model::{Account, SignedIn};
 use crate::auth::wire::{Login, Register};
+use crate::config::crash_point;
 use crate::error::{Code, Error, Result};
 use crate::http::log::record_organisation;
 use crate::http::{ClientInfo, Member};
@@ -22,6 +23,7 @@ pub(crate) async fn register(app: &App, client: &ClientInfo, new: Register) -> R
     let (account, made) = accounts::authenticate_or_create(app, existing, &new.email, password)
         .await
         .map_err(taken_unless_own)?;
+    crash_point("account-made");
     let id = account.id;
     let founded = found(app, client, &account, new).await;
     if made && founded.is_err() {
@@ -47,6 +49,7 @@ async fn found(app: &App, client: &ClientInfo, account: &Account, new: Register)
         user: UserId::new(),
         user_name: new.name,
         email: new.email,
+        isolation: app.config.tenancy.isolation,
     };
     record_organisation(founding.org);
     let (org, user, version) = (founding.org, founding.user, account.password_version);
@@ -120,6 +123,7 @@ async fn enter(
         sessions::begin(tx, &origin, &opening, reason).await?;
         Ok(Some((opening, user, organisation)))
     })?;
+    crash_point("session-begun");
     let Some((opening, user, organisation)) = entered else {
         return Ok(None);
     };

@@ -76,6 +76,13 @@ impl PostgresConfig {
         self.config.connect(self.tls.clone()).await
     }
 
+    /// The same server, another database.
+    pub(super) fn with_database(&self, name: &str) -> Self {
+        let mut other = self.clone();
+        other.config.dbname(name);
+        other
+    }
+
     /// The server's address, for messages.
     pub(super) fn server(&self) -> String {
         let host = match self.config.get_hosts().first() {

@@ -63,6 +63,9 @@ impl Hub {
             match answer.await {
                 Ok(Some(answer)) => return Ok(answer),
                 Ok(None) => tokio::time::sleep(READ_INTERVAL).await,
+                Err(Denied::Stale) if self.inner.db.known_trouble(org).is_some() => {
+                    return Err(self.inner.refusal(org, Denied::Stale));
+                }
                 Err(
                     Denied::UserUnknown | Denied::SessionEnded | Denied::Stale | Denied::TooManySockets(_),
                 ) => {

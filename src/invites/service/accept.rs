@@ -3,6 +3,7 @@
 use crate::activity::SessionStart;
 use crate::app::App;
 use crate::auth::{self, Account, Opening, SignedIn, accounts, memberships, sessions};
+use crate::config::crash_point;
 use crate::db::Conn;
 use crate::error::{Error, LogFailure as _, Result};
 use crate::http::ClientInfo;
@@ -24,6 +25,7 @@ pub(crate) async fn accept(app: &App, client: &ClientInfo, body: AcceptInvite) -
     record_organisation(token.org);
     let invite = look(app, &token).await?;
     let (account, made) = find_or_create_account(app, &invite, body.password).await?;
+    crash_point("account-made");
     let id = account.id;
     let joined = join(app, client, &token, invite, &account, body.name).await;
     if made && joined.is_err() {
@@ -88,7 +90,10 @@ async fn join(
     transaction!(app.db.central(), |tx| {
         auth::memberships::enter(tx, account.id, user.org_id, user.id, now).await
     })?;
-    match become_member(app, client, token, &user, &opening).await {
+    crash_point("membership-entered");
+    let joined = become_member(app, client, token, &user, &opening).await;
+    crash_point("joined");
+    match joined {
         Ok(organisation) => sessions::welcome(app, client, &opening, user, organisation).await,
         Err(error) => {
             // Where the account is a member, by another request with this invite, the entry is theirs. What

@@ -18,7 +18,7 @@ use roomcast::activity::{self, Activity, Origin, Writer};
 use roomcast::db::schema::settings;
 use roomcast::db::{CommitSink, Db, Engine, Tx};
 use roomcast::error::Result;
-use roomcast::types::{Audience, Clock, LogEntry, Message, OrgId, Seq};
+use roomcast::types::{Audience, Clock, Isolation, LogEntry, Message, OrgId, Seq};
 use roomcast::{transaction, with_conn};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -65,6 +65,7 @@ impl Running {
 
     /// Begins an append, which is queued when this returns.
     fn begin(&self, org: OrgId, text: &str) -> Pending {
+        self.db.place(org, Isolation::Shared).unwrap();
         let writer = self.writer.clone();
         let activity = broadcast(text, Audience::Everyone);
         Pending::begin(async move { writer.append(origin(org), activity).await })
@@ -145,6 +146,8 @@ async fn new_org(db: &Db) -> OrgId {
 
 async fn make_org(db: &Db, org: OrgId) -> Result<()> {
     let now = Clock::default().now();
+    // There is no directory to ask.
+    db.place(org, Isolation::Shared)?;
     let values = (
         settings::org_id.eq(org),
         settings::name.eq("Acme"),

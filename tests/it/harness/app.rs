@@ -10,11 +10,12 @@ use roomcast::activity::{Activity, Origin};
 use roomcast::app::{App, Running};
 use roomcast::config::Config;
 use roomcast::hub::bus::{Bus, Exchange};
-use roomcast::types::{Actor, Clock, LogEntry, Seq};
+use roomcast::types::{Actor, Clock, Isolation, LogEntry, Seq};
 use tempfile::TempDir;
 
 use super::client::Client;
 use super::database::TestDatabase;
+use super::environment::isolation;
 use super::organisation::Person;
 use super::wait::LIMIT;
 
@@ -61,6 +62,12 @@ impl TestApp {
     /// A server with the settings that every test has.
     pub(crate) async fn start() -> Self {
         Self::with(|_| {}).await
+    }
+
+    /// A server whose organisations share their tables, whatever `ROOMCAST_TEST_ISOLATION` says: for tests that reach
+    /// past the API into these.
+    pub(crate) async fn start_shared() -> Self {
+        Self::with(|config| config.tenancy.isolation = Isolation::Shared).await
     }
 
     /// A server with other settings.
@@ -166,6 +173,7 @@ impl Ground {
         config.database.database_url = Some(database.url_text().parse().unwrap());
         folder.path().clone_into(&mut config.database.data_dir);
         config.database.run_migrations = true;
+        config.tenancy.isolation = isolation();
         config.auth.jwt_access_secret = Some(SIGNING_KEY.parse().unwrap());
         // Tests come from one address, in bursts. The limits have tests of their own.
         config.limits.rate_limit_per_minute = 0;

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use tempfile::TempDir;
 
 use super::client::Client;
+use super::environment::isolation;
 use super::wait::{at_last, eventually};
 
 /// A running `roomcast`.
@@ -55,6 +56,7 @@ impl Child {
         let mut process = Command::new(words.next().unwrap())
             .args(words)
             .env_clear()
+            .env("TENANT_ISOLATION", isolation().name())
             .envs(environment.iter().copied())
             .current_dir(folder.path())
             .stdin(Stdio::piped())

@@ -126,14 +126,33 @@ impl PostgresDatabase {
 impl Drop for PostgresDatabase {
     fn drop(&mut self) {
         // On a thread of its own, because the test's runtime is where this blocks.
-        let name = self.name.clone();
+        let (name, url) = (self.name.clone(), self.url.clone());
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { drop_database(&connect(&server_url()).await, &name).await });
+            runtime.block_on(async {
+                let client = connect(&server_url()).await;
+                // First these: they name the role, which goes with the other.
+                for tenant in list_tenants(&url).await {
+                    client
+                        .batch_execute(&format!("DROP DATABASE IF EXISTS {tenant} WITH (FORCE)"))
+                        .await
+                        .unwrap();
+                }
+                drop_database(&client, &name).await;
+            });
         });
         let dropped = dropping.join().is_ok();
         assert!(dropped || std::thread::panicking(), "{} could not be dropped", self.name);
     }
+}
+
+/// The databases of organisations that the directory in this one names.
+async fn list_tenants(url: &str) -> Vec<String> {
+    // A test may have taken the directory away.
+    let query =
+        "SELECT location FROM central.organisations WHERE isolation = 'DATABASE' AND location IS NOT NULL";
+    let rows = connect(url).await.query(query, &[]).await.unwrap_or_default();
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 fn server_url() -> String {
@@ -164,11 +183,18 @@ async fn create_template(server: &str) -> String {
 /// A run that was killed could not drop its databases, and no run drops its template.
 async fn drop_stale(server: &str) {
     let client = connect(server).await;
-    let names = "SELECT datname FROM pg_database WHERE datname LIKE 'roomcast\\_test\\_%'";
+    let names = "SELECT datname FROM pg_database WHERE datname LIKE 'roomcast\\_%'";
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     for row in client.query(names, &[]).await.unwrap() {
         let name: String = row.get(0);
-        let made_at = name.split('_').nth(2).and_then(|secs| secs.parse().ok());
+        let made_at = match name.split('_').nth(2) {
+            Some(secs) => secs.parse().ok(),
+            // An organisation's own: its id begins with when it was made.
+            None => name
+                .split('_')
+                .nth(1)
+                .and_then(|id| Some(u64::from_str_radix(id.get(..12)?, 16).ok()? / 1000)),
+        };
         if made_at.is_some_and(|secs| Duration::from_secs(secs) + STALE_AFTER < now) {
             drop_database(&client, &name).await;
         }

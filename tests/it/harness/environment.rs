@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use clap::ValueEnum as _;
+use roomcast::types::Isolation;
 use tokio_postgres::{Client, NoTls};
 
 /// A variable of the environment.
@@ -34,4 +36,11 @@ pub(crate) async fn postgres(url: &str) -> Client {
     #[expect(clippy::disallowed_methods, reason = "it ends with the client, which the test drops")]
     tokio::spawn(connection);
     client
+}
+
+/// Where the organisations are that tests found: `ROOMCAST_TEST_ISOLATION` is shared (the default), schema or database.
+pub(crate) fn isolation() -> Isolation {
+    variable("ROOMCAST_TEST_ISOLATION").map_or(Isolation::Shared, |name| {
+        Isolation::from_str(&name, true).expect("ROOMCAST_TEST_ISOLATION is shared, schema or database")
+    })
 }

@@ -35,7 +35,7 @@ pub(super) async fn allow_rows(app: &TestApp, table: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fault_is_not_kept() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_shared().await;
     let acme = app.organisation("Acme").create().await;
     for route in Route::ALL {
         refuse_rows(&app, table(route)).await;
@@ -54,7 +54,7 @@ async fn a_fault_is_not_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_effect_whose_key_cannot_be_written_does_not_happen() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_shared().await;
     let acme = app.organisation("Acme").create().await;
     refuse_rows(&app, "idempotency_keys").await;
     for route in Route::ALL {
@@ -69,7 +69,7 @@ async fn an_effect_whose_key_cannot_be_written_does_not_happen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_that_cannot_be_kept_is_told_all_the_same() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_shared().await;
     let acme = app.organisation("Acme").with_member("mia").create().await;
     refuse_rows(&app, "idempotency_keys").await;
     let body = serde_json::json!({ "email": acme["mia"].email });

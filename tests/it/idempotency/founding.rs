@@ -61,7 +61,7 @@ async fn take_up(app: &TestApp, person: &Person, key: &str, expected: &str) -> V
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_died_before_the_founding_is_founded() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_shared().await;
     let acme = app.organisation("Acme").create().await;
     expect_first(&Route::Organisation.call(&app, &acme.admin, "one").await);
     let reserved = die_after_reserving(&app, "two").await;
@@ -97,7 +97,7 @@ fn schema(app: &TestApp) -> &'static str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_died_with_an_entry_in_the_directory_is_founded() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_shared().await;
     let acme = app.organisation("Acme").create().await;
     expect_first(&Route::Organisation.call(&app, &acme.admin, "one").await);
     let reserved = die_after_entering(&app, "two").await;
@@ -117,7 +117,7 @@ async fn slugs(app: &TestApp) -> Result<Vec<String>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_takes_back_no_entry_but_its_own() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_shared().await;
     let acme = app.organisation("Acme").create().await;
     expect_first(&Route::Organisation.call(&app, &acme.admin, "one").await);
     let reserved = die_after_entering(&app, "two").await;
@@ -137,7 +137,7 @@ async fn an_attempt_takes_back_no_entry_but_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_died_after_the_founding_is_found() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_shared().await;
     let acme = app.organisation("Acme").create().await;
     let first = Route::Organisation.call(&app, &acme.admin, "one").await;
     expect_first(&first);
@@ -149,7 +149,7 @@ async fn what_died_after_the_founding_is_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_registration_ends_nothing_that_was_not_founded() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_shared().await;
     let acme = app.organisation("Acme").create().await;
     let first = Route::Organisation.call(&app, &acme.admin, "one").await;
     let reserved = die_after_reserving(&app, "two").await;

@@ -69,7 +69,7 @@ async fn hold_all_keys(app: &TestApp) -> Tx {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_first_is_running_others_are_told_to_wait() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_shared().await;
     let acme = app.organisation("Acme").create().await;
     for route in Route::ALL {
         let held = hold_all_keys(&app).await;
@@ -106,7 +106,7 @@ async fn while_the_first_is_running_others_are_told_to_wait() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_hangs_up_has_the_answer_later() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_shared().await;
     let acme = app.organisation("Acme").create().await;
     for route in Route::ALL {
         let held = hold_all_keys(&app).await;

@@ -25,7 +25,7 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_token_is_not_in_the_database() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_shared().await;
     let acme = app.organisation("Acme").create().await;
     let first = Route::Invite.call(&app, &acme.admin, "one").await;
     let token = first.json()["inviteToken"].as_str().unwrap().to_owned();
@@ -48,7 +48,7 @@ async fn the_token_is_not_in_the_database() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_outlives_a_change_of_the_signing_key() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_shared().await;
     let acme = app.organisation("Acme").create().await;
     let first = Route::Invite.call(&app, &acme.admin, "one").await;
     expect_first(&first);
