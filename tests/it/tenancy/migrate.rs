@@ -74,7 +74,8 @@ async fn one_that_fails_is_told_and_holds_up_no_other() {
 
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("migrate.log");
-        let (good, output) = migrate(&url, &["--concurrency", "2", "--log", log.to_str().unwrap()]).await;
+        let (good, output) =
+            migrate(&url, &["--concurrency", "2", "--log-file", log.to_str().unwrap()]).await;
         assert!(!good && output.contains("1 of 3 stores of organisations failed"), "{output}");
         let log = std::fs::read_to_string(log).unwrap();
         assert_eq!(log.lines().count(), 3, "{log}");

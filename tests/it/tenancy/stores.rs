@@ -95,7 +95,7 @@ async fn enter(app: &TestApp, isolation: Isolation) -> OrgId {
     };
     let at = match app.app.db.engine() {
         roomcast::db::Engine::Sqlite => app.clock().now().as_millis().to_string(),
-        roomcast::db::Engine::Postgres => "now()".to_owned(),
+        roomcast::db::Engine::Postgres => format!("'{}'", app.clock().now()),
     };
     let mode = isolation.name().to_uppercase();
     let mut tx = app.app.db.central().begin_write().await.unwrap();
