@@ -39,7 +39,7 @@ pub(super) struct MigrateArgs {
 
     /// Add a line for every store to this file, with all that was applied or went wrong
     #[arg(long, env = "TENANT_MIGRATE_LOG", value_name = "FILE")]
-    log: Option<PathBuf>,
+    log_file: Option<PathBuf>,
 }
 
 impl MigrateArgs {
@@ -62,7 +62,7 @@ pub(super) async fn run(config: &Config, arguments: MigrateArgs) -> anyhow::Resu
     let (url, connections) = (config.database_url()?, config.database.max_connections);
     let tenants = config.tenancy.bounds(false);
     let db = Db::open_bounded(&url, connections, tenants).await?;
-    let mut log = arguments.log.as_ref().map(open_log).transpose()?;
+    let mut log = arguments.log_file.as_ref().map(open_log).transpose()?;
     let is_behind = main_store(&db, &arguments).await?;
     // Where the directory itself is behind it cannot be asked for stores.
     if is_behind && !arguments.changes_nothing() {
@@ -93,7 +93,7 @@ pub(super) async fn run(config: &Config, arguments: MigrateArgs) -> anyhow::Resu
     bar.finish_and_clear();
     summarise(&outcomes, &arguments, started.elapsed());
     if let Some(error) = unlogged {
-        return Err(error).context("writing the log (--log, TENANT_MIGRATE_LOG)");
+        return Err(error).context("writing the log (--log-file, TENANT_MIGRATE_LOG)");
     }
     if failures > 0 {
         bail!("{failures} of {total} stores of organisations failed");
@@ -132,7 +132,7 @@ async fn main_store(db: &Db, arguments: &MigrateArgs) -> anyhow::Result<bool> {
 
 fn open_log(path: &PathBuf) -> anyhow::Result<File> {
     let opened = File::options().create(true).append(true).open(path);
-    opened.with_context(|| format!("cannot write {} (--log, TENANT_MIGRATE_LOG)", path.display()))
+    opened.with_context(|| format!("cannot write {} (--log-file, TENANT_MIGRATE_LOG)", path.display()))
 }
 
 fn write_line(file: &mut File, outcome: &Outcome) -> std::io::Result<()> {

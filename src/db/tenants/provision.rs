@@ -156,7 +156,7 @@ impl Db {
         match tenant.isolation {
             Isolation::Shared | Isolation::Schema => {
                 let (mut main, applied) = migrate::tenant_on_postgres(main, &tenant.name).await?;
-                postgres.role().settle(&mut main, &[&tenant.name]).await?;
+                postgres.role().settle(&mut main, &[tenant.name.as_str()]).await?;
                 self.note_made(tenant).await?;
                 // Until here, so that nobody else is at it.
                 drop(main);

@@ -220,7 +220,7 @@ async fn connect(server: &str) -> tokio_postgres::Client {
 }
 
 /// The same server's URL for another database.
-fn with_database(server: &str, name: &str) -> String {
+pub(crate) fn with_database(server: &str, name: &str) -> String {
     let (base, query) = server.split_once('?').map_or((server, None), |(base, query)| (base, Some(query)));
     let (scheme, rest) = base.split_once("://").unwrap();
     let authority = rest.split('/').next().unwrap();

@@ -1,10 +1,12 @@
 //! `roomcast migrate` over many stores.
 
-use roomcast::types::OrgId;
+use roomcast::db::DatabaseUrl;
+use roomcast::types::{Isolation, OrgId};
 
 use super::{modes, start_in};
-use crate::activity::{execute, finish};
 use crate::harness::app::SIGNING_KEY;
+use crate::harness::database::with_database;
+use crate::harness::environment::{on_postgres, postgres};
 use crate::harness::{Child, PASSWORD};
 
 const DOWN: [&str; 2] = [
@@ -12,11 +14,29 @@ const DOWN: [&str; 2] = [
     include_str!("../../../migrations/postgres/tenant/2026-11-21-000300_feed_indexes/down.sql"),
 ];
 
-/// Runs SQL in an organisation's own store.
-async fn run(app: &crate::harness::TestApp, org: OrgId, sql: &str) {
-    let mut tx = app.app.db.org(org).begin_write().await.unwrap();
-    execute(&mut tx, sql).await;
-    finish(tx).await;
+/// Runs SQL in an organisation's own store, as its owner.
+async fn run(url: &DatabaseUrl, isolation: Isolation, org: OrgId, sql: &str) {
+    let id = org.as_uuid().simple();
+    match url {
+        DatabaseUrl::Sqlite(path) => {
+            use diesel::Connection as _;
+            use diesel::connection::SimpleConnection as _;
+
+            let folder =
+                path.with_file_name(format!("{}.tenants", path.file_name().unwrap().to_str().unwrap()));
+            let file = folder.join(format!("t_{id}.db"));
+            let mut conn = diesel::SqliteConnection::establish(file.to_str().unwrap()).unwrap();
+            conn.batch_execute(sql).unwrap();
+        }
+        DatabaseUrl::Postgres(url) => {
+            let (url, schema) = match isolation {
+                Isolation::Database => (with_database(url, &format!("roomcast_{id}")), "tenant".to_owned()),
+                Isolation::Shared | Isolation::Schema => (url.clone(), format!("t_{id}")),
+            };
+            let sql = format!("SET search_path TO {schema}; {sql}");
+            postgres(&url).await.batch_execute(&sql).await.unwrap();
+        }
+    }
 }
 
 async fn migrate(url: &str, arguments: &[&str]) -> (bool, String) {
@@ -34,11 +54,12 @@ async fn one_that_fails_is_told_and_holds_up_no_other() {
         let broken = app.register("Broken", "Bea", "bea@example.com", PASSWORD).await;
         let current = app.register("Current", "Cy", "cy@example.com", PASSWORD).await;
         let forget = "DELETE FROM __diesel_schema_migrations WHERE version = '20261121000300'";
-        let down = DOWN[usize::from(crate::harness::environment::on_postgres())];
-        run(&app, behind.org_id(), &format!("{down}; {forget}")).await;
-        let later = "INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000000')";
-        run(&app, broken.org_id(), later).await;
+        let down = DOWN[usize::from(on_postgres())];
         let ground = app.stop().await;
+        let place = ground.database.url();
+        run(&place, isolation, behind.org_id(), &format!("{down}; {forget}")).await;
+        let later = "INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000000')";
+        run(&place, isolation, broken.org_id(), later).await;
         let url = ground.database.url_text();
 
         let (good, output) = migrate(&url, &["--status"]).await;
@@ -53,7 +74,8 @@ async fn one_that_fails_is_told_and_holds_up_no_other() {
 
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("migrate.log");
-        let (good, output) = migrate(&url, &["--concurrency", "2", "--log", log.to_str().unwrap()]).await;
+        let (good, output) =
+            migrate(&url, &["--concurrency", "2", "--log-file", log.to_str().unwrap()]).await;
         assert!(!good && output.contains("1 of 3 stores of organisations failed"), "{output}");
         let log = std::fs::read_to_string(log).unwrap();
         assert_eq!(log.lines().count(), 3, "{log}");

@@ -7,7 +7,7 @@ mod migrations;
 mod stores;
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl as _;
+use diesel_async::RunQueryDsl;
 use roomcast::db::schema::{organisations, settings};
 use roomcast::db::{DatabaseUrl, Db};
 use roomcast::error::Result;

@@ -72,8 +72,9 @@ async fn a_store_is_made_once_however_many_come_first() {
     for isolation in modes() {
         let app = start_in(isolation).await;
         let org = enter(&app, isolation).await;
-        let nodes = app.ground().database.nodes(if on_postgres() { 3 } else { 0 }).await;
-        let nodes = if on_postgres() { nodes } else { vec![app.app.db.clone()] };
+        // A SQLite file takes one.
+        let nodes =
+            if on_postgres() { app.ground().database.nodes(3).await } else { vec![app.app.db.clone()] };
         let uses = (0..12).map(|number| {
             let db = nodes[number % nodes.len()].clone();
             async move { is_founded(&db, org).await }
@@ -94,7 +95,7 @@ async fn enter(app: &TestApp, isolation: Isolation) -> OrgId {
     };
     let at = match app.app.db.engine() {
         roomcast::db::Engine::Sqlite => app.clock().now().as_millis().to_string(),
-        roomcast::db::Engine::Postgres => "now()".to_owned(),
+        roomcast::db::Engine::Postgres => format!("'{}'", app.clock().now()),
     };
     let mode = isolation.name().to_uppercase();
     let mut tx = app.app.db.central().begin_write().await.unwrap();
