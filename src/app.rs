@@ -137,6 +137,7 @@ impl App {
         // Also refuses a database that is newer than this version.
         let migrated = OnceLock::new();
         if db.migration_state().await? == MigrationState::Current {
+            db.require_role().await?;
             migrated.get_or_init(|| ());
         }
         let signing = keys::SigningKeys::load(&config)?;

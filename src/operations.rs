@@ -83,6 +83,7 @@ async fn ask_database(app: &App) -> anyhow::Result<MigrationState> {
     }
     let state = app.db.migration_state().await?;
     if state == MigrationState::Current {
+        app.db.require_role().await?;
         app.migrated.get_or_init(|| ());
     }
     Ok(state)

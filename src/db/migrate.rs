@@ -52,6 +52,7 @@ pub(super) async fn run(db: &Db) -> anyhow::Result<Vec<String>> {
                 conn = harness.into_inner();
                 applied.extend(ran.with_context(|| format!("migrating the schema {schema}"))?);
             }
+            postgres.role().settle(&mut conn, &POSTGRES_SETS.map(|(schema, _)| schema)).await?;
             Ok(applied)
         }
         Pools::Sqlite(sqlite) => {
@@ -64,6 +65,14 @@ pub(super) async fn run(db: &Db) -> anyhow::Result<Vec<String>> {
             })
             .await
         }
+    }
+}
+
+/// Fails where PostgreSQL does not hold the hub to the organisations that it names.
+pub(super) async fn require_role(db: &Db) -> anyhow::Result<()> {
+    match db.pools() {
+        Pools::Postgres(postgres) => postgres.require_role(&POSTGRES_SETS.map(|(schema, _)| schema)).await,
+        Pools::Sqlite(_) => Ok(()),
     }
 }
 

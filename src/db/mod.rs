@@ -159,10 +159,16 @@ impl Db {
         migrate::state(self).await
     }
 
+    /// Fails unless the hub works under a role that row-level security holds, which is what keeps organisations
+    /// in shared tables apart where a query forgets to. SQLite has no such thing.
+    pub async fn require_role(&self) -> anyhow::Result<()> {
+        migrate::require_role(self).await
+    }
+
     /// Fails unless the database is at this version's migrations: for a command that runs none.
     pub async fn require_current(&self) -> anyhow::Result<()> {
         match self.migration_state().await? {
-            MigrationState::Current => Ok(()),
+            MigrationState::Current => self.require_role().await,
             MigrationState::Pending(_) => {
                 anyhow::bail!(
                     "the database is not up to date: run `roomcast migrate`, or start the hub, first"

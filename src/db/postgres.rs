@@ -1,5 +1,6 @@
 //! The pool of connections to a PostgreSQL server.
 
+mod role;
 mod tls;
 
 use std::io;
@@ -14,6 +15,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as
 use futures_util::FutureExt as _;
 use tokio_postgres::error::SqlState;
 
+pub(super) use self::role::Role;
 use self::tls::PostgresConfig;
 pub(crate) use self::tls::unverified as unverified_tls;
 use super::{DbError, PgConn};
@@ -60,17 +62,21 @@ struct Probed {
 pub(super) struct Postgres {
     pool: Pool<AsyncPgConnection>,
     config: PostgresConfig,
+    role: Role,
 }
 
 impl Postgres {
     pub(super) async fn open(url: &str, max_connections: usize) -> anyhow::Result<Self> {
         let config = PostgresConfig::parse(url)?;
         wait_until_up(&config).await?;
-        let for_pool = config.clone();
+        let mut conn = connect(&config).await?;
+        warn_of_its_language(&mut conn).await?;
+        let role = Role::of(&mut conn).await?;
+        let (for_pool, setup) = (config.clone(), format!("{SETTINGS}; {}", role.take_on()));
         let mut manager = ManagerConfig::default();
         manager.custom_setup = Box::new(move |_| {
-            let config = for_pool.clone();
-            async move { connect(&config).await }.boxed()
+            let (config, setup) = (for_pool.clone(), setup.clone());
+            async move { connect_with(&config, &setup).await }.boxed()
         });
         let manager = AsyncDieselConnectionManager::new_with_config(String::new(), manager);
         let pool = Pool::builder(manager)
@@ -78,9 +84,7 @@ impl Postgres {
             .recycle_timeout(Some(RECYCLE_TIMEOUT))
             .runtime(deadpool::Runtime::Tokio1)
             .build()?;
-        let postgres = Self { pool, config };
-        postgres.warn_of_its_language().await?;
-        Ok(postgres)
+        Ok(Self { pool, config, role })
     }
 
     /// Where the server is and what it is, and how many connections it leaves to this user. Does not wait for
@@ -105,34 +109,69 @@ impl Postgres {
         Ok(PgConn::new(object))
     }
 
-    /// Says once where the server's words will not be understood: a full disk then looks like a fault of ours.
-    async fn warn_of_its_language(&self) -> anyhow::Result<()> {
-        #[derive(QueryableByName)]
-        struct Setting {
-            #[diesel(sql_type = diesel::sql_types::Text)]
-            lc_messages: String,
-        }
-
-        let mut conn = self.connect_for_migrations().await?;
-        let query = sql_query("SELECT current_setting('lc_messages') AS lc_messages");
-        let language = query.get_result::<Setting>(&mut conn).await?.lc_messages;
-        let is_english = |language: &str| {
-            matches!(language, "" | "C" | "POSIX") || language.starts_with("C.") || language.starts_with("en")
-        };
-        if !is_english(&language) {
-            tracing::warn!(
-                lc_messages = language,
-                remedy = "ALTER ROLE … SET lc_messages TO 'C', as a superuser",
-                "PostgreSQL tells its errors in a language that is not known here"
-            );
-        }
-        Ok(())
-    }
-
-    /// A connection of its own, outside the pool: for migrations.
+    /// A connection of its own, outside the pool, as whoever the URL names: for migrations.
     pub(super) async fn connect_for_migrations(&self) -> anyhow::Result<AsyncPgConnection> {
         Ok(connect(&self.config).await?)
     }
+
+    /// The role that the pooled connections work under.
+    pub(super) fn role(&self) -> &Role {
+        &self.role
+    }
+
+    /// Fails unless they can, and row-level security holds them in these schemas.
+    pub(super) async fn require_role(&self, schemas: &[&str]) -> anyhow::Result<()> {
+        let mut conn = connect(&self.config).await?;
+        expect_no_pooler(&mut conn, &self.config).await?;
+        self.role.require(&mut conn, schemas).await
+    }
+}
+
+/// Fails where something between us and the server lends its connections for a transaction at a time: what one of
+/// ours is set to, its role included, would be another's.
+async fn expect_no_pooler(conn: &mut AsyncPgConnection, config: &PostgresConfig) -> anyhow::Result<()> {
+    #[derive(QueryableByName)]
+    struct Backend {
+        #[diesel(sql_type = diesel::sql_types::Integer)]
+        pid: i32,
+    }
+
+    const PID: &str = "SELECT pg_backend_pid() AS pid";
+    let mut other = connect(config).await?;
+    let here: Backend = sql_query(PID).get_result(conn).await?;
+    let there: Backend = sql_query(PID).get_result(&mut other).await?;
+    if here.pid == there.pid {
+        anyhow::bail!(
+            "a pooler at {} lends its connections for a transaction at a time, so the role and the settings of one \
+             are another's, and organisations in shared tables are not safe from each other. Have it pool by \
+             session (pgbouncer: pool_mode = session), or name the server itself in DATABASE_URL",
+            config.server()
+        );
+    }
+    Ok(())
+}
+
+/// Says once where the server's words will not be understood: a full disk then looks like a fault of ours.
+async fn warn_of_its_language(conn: &mut AsyncPgConnection) -> anyhow::Result<()> {
+    #[derive(QueryableByName)]
+    struct Setting {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        lc_messages: String,
+    }
+
+    let query = sql_query("SELECT current_setting('lc_messages') AS lc_messages");
+    let language = query.get_result::<Setting>(conn).await?.lc_messages;
+    let is_english = |language: &str| {
+        matches!(language, "" | "C" | "POSIX") || language.starts_with("C.") || language.starts_with("en")
+    };
+    if !is_english(&language) {
+        tracing::warn!(
+            lc_messages = language,
+            remedy = "ALTER ROLE … SET lc_messages TO 'C', as a superuser",
+            "PostgreSQL tells its errors in a language that is not known here"
+        );
+    }
+    Ok(())
 }
 
 /// Returns once the server takes a connection; gives up after [`START_TIMEOUT`], or at once where waiting
@@ -193,11 +232,15 @@ fn silence() -> String {
 }
 
 async fn connect(config: &PostgresConfig) -> ConnectionResult<AsyncPgConnection> {
+    connect_with(config, SETTINGS).await
+}
+
+async fn connect_with(config: &PostgresConfig, setup: &str) -> ConnectionResult<AsyncPgConnection> {
     let bad = |error: &tokio_postgres::Error| ConnectionError::BadConnection(cause(error));
     let connecting = async {
         let (client, connection) = config.connect().await.map_err(|error| bad(&error))?;
         let mut conn = AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
-        conn.batch_execute(SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+        conn.batch_execute(setup).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(conn)
     };
     let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;

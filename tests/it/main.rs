@@ -9,6 +9,7 @@ mod bus;
 mod chaos;
 mod cluster;
 mod crashes;
+mod crossing;
 mod db;
 mod deploy;
 mod documents;

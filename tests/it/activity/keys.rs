@@ -125,6 +125,7 @@ async fn a_bad_row_leaves_its_key_free() {
     let running = Running::start(database.db().await);
     super::execute_on_either(
         &running.db,
+        &database.url_text(),
         "CREATE TRIGGER refuse BEFORE INSERT ON activities WHEN NEW.payload LIKE '%poison%'
             BEGIN SELECT RAISE(ABORT, 'poison'); END",
         "CREATE FUNCTION shared.refuse() RETURNS trigger LANGUAGE plpgsql

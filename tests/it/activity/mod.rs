@@ -23,6 +23,8 @@ use roomcast::{transaction, with_conn};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::harness::environment::postgres;
+
 /// No test waits longer than this for what has to happen; the longest that the code itself waits is 10 s.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -188,20 +190,30 @@ pub(crate) async fn execute(tx: &mut Tx, sql: &str) {
     with_conn!(conn, |c| c.batch_execute(sql).await).unwrap();
 }
 
-/// Runs SQL that only one of the two databases understands, each its own.
-pub(crate) async fn execute_on_either(db: &Db, sqlite: &str, postgres: &str) {
-    let mut tx = db.org(OrgId::new()).begin_write().await.unwrap();
-    let sql = match db.engine() {
-        Engine::Sqlite => sqlite,
-        Engine::Postgres => postgres,
-    };
-    execute(&mut tx, sql).await;
-    finish(tx).await;
+/// Runs SQL that only one of the two databases understands, each its own: on PostgreSQL as whoever the URL names,
+/// whom no policy holds.
+pub(crate) async fn execute_on_either(db: &Db, url: &str, sqlite: &str, on_postgres: &str) {
+    match db.engine() {
+        Engine::Sqlite => {
+            let mut tx = db.org(OrgId::new()).begin_write().await.unwrap();
+            execute(&mut tx, sqlite).await;
+            finish(tx).await;
+        }
+        Engine::Postgres => {
+            let sql = format!("SET search_path TO shared, central; {on_postgres}");
+            postgres(url).await.batch_execute(&sql).await.unwrap();
+        }
+    }
 }
 
 /// Keeps every log from being written to until it is finished.
 async fn hold_all_logs(db: &Db) -> Tx {
-    let mut tx = db.org(OrgId::new()).begin_write().await.unwrap();
+    hold_all_logs_as(db, OrgId::new()).await
+}
+
+/// The same, by one who may also change what is this organisation's.
+async fn hold_all_logs_as(db: &Db, org: OrgId) -> Tx {
+    let mut tx = db.org(org).begin_write().await.unwrap();
     if db.engine() == Engine::Postgres {
         execute(&mut tx, "LOCK TABLE activity_heads IN ACCESS EXCLUSIVE MODE").await;
     }

@@ -9,8 +9,8 @@ use roomcast::types::{Audience, OrgId, Seq, UserId};
 use roomcast::{transaction, with_conn};
 
 use super::{
-    Pending, Running, broadcast, execute, execute_on_either, finish, hold_all_logs, new_org, origin,
-    read_log, soon, text, texts,
+    Pending, Running, broadcast, execute, execute_on_either, finish, hold_all_logs, hold_all_logs_as,
+    new_org, origin, read_log, soon, text, texts,
 };
 use crate::harness::database::TestDatabase;
 
@@ -87,6 +87,7 @@ async fn a_bad_row_fails_alone() {
     let running = Running::start(database.db().await);
     execute_on_either(
         &running.db,
+        &database.url_text(),
         "CREATE TRIGGER refuse BEFORE INSERT ON activities WHEN NEW.payload LIKE '%poison%'
             BEGIN SELECT RAISE(ABORT, 'poison'); END",
         "CREATE FUNCTION shared.refuse() RETURNS trigger LANGUAGE plpgsql
@@ -121,7 +122,7 @@ async fn an_organisation_without_a_log_fails_alone() {
     let database = TestDatabase::create().await;
     let running = Running::start(database.db().await);
     let (gone, there) = (new_org(&running.db).await, new_org(&running.db).await);
-    let mut held = hold_all_logs(&running.db).await;
+    let mut held = hold_all_logs_as(&running.db, gone).await;
     let of_gone = vec![running.begin(gone, "one"), running.begin(gone, "two")];
     let of_there = vec![running.begin(there, "one"), running.begin(there, "two")];
     let id = match running.db.engine() {

@@ -179,7 +179,7 @@ async fn errors_are_told_in_english_where_the_server_lets_us_choose() {
     // Most may not choose; they are let in all the same.
     let role = format!("{name}_nobody");
     let create = format!("CREATE ROLE {role} LOGIN PASSWORD 'a-password-of-nobody'");
-    superuser.batch_execute(&create).await.unwrap();
+    superuser.batch_execute(&format!("{create}; GRANT roomcast_hub_{name} TO {role}")).await.unwrap();
     let (_, server) = url.rsplit_once('@').unwrap();
     let language = language(&format!("postgres://{role}:a-password-of-nobody@{server}")).await;
     superuser.batch_execute(&format!("DROP ROLE {role}")).await.unwrap();

@@ -240,6 +240,33 @@ fn migrations_come_in_pairs_with_a_way_back() {
     }
 }
 
+/// Row-level security holds the owner of a table, too: a statement over rows would find none of them, and succeed.
+#[test]
+fn a_tenant_migration_that_touches_rows_may_see_them() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres/tenant");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if name.as_str() < "2026-11-22-000200" {
+            continue;
+        }
+        for file in ["up.sql", "down.sql"] {
+            let sql = std::fs::read_to_string(path.join(file)).unwrap().to_uppercase();
+            // A policy's check is no statement.
+            let statements = sql.replace("WITH CHECK", "");
+            let touches = statements.lines().map(str::trim_start).any(|line| {
+                ["UPDATE ", "DELETE ", "INSERT ", "SELECT ", "WITH ", "MERGE "]
+                    .iter()
+                    .any(|verb| line.starts_with(verb))
+            });
+            let sees = sql.contains("NO FORCE ROW LEVEL SECURITY")
+                && sql.matches(" FORCE ROW LEVEL SECURITY").count()
+                    >= 2 * sql.matches("NO FORCE ROW LEVEL SECURITY").count();
+            assert!(!touches || sees, "{name}/{file}: see docs/data-model.md, Adding a migration");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_column_of_sqlite_is_strict() {
     #[derive(QueryableByName)]

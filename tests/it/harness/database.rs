@@ -116,17 +116,20 @@ impl PostgresDatabase {
         }
         let template_name = template.as_deref().unwrap();
         administer(&server, &format!("CREATE DATABASE {name} TEMPLATE {template_name}")).await;
-        Self { url: with_database(&server, &name), name }
+        let database = Self { url: with_database(&server, &name), name };
+        // The role that the hub works under is not the template's.
+        open(&DatabaseUrl::Postgres(database.url.clone())).await.migrate().await.unwrap();
+        database
     }
 }
 
 impl Drop for PostgresDatabase {
     fn drop(&mut self) {
         // On a thread of its own, because the test's runtime is where this blocks.
-        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let name = self.name.clone();
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(administer(&server_url(), &sql));
+            runtime.block_on(async { drop_database(&connect(&server_url()).await, &name).await });
         });
         let dropped = dropping.join().is_ok();
         assert!(dropped || std::thread::panicking(), "{} could not be dropped", self.name);
@@ -167,10 +170,16 @@ async fn drop_stale(server: &str) {
         let name: String = row.get(0);
         let made_at = name.split('_').nth(2).and_then(|secs| secs.parse().ok());
         if made_at.is_some_and(|secs| Duration::from_secs(secs) + STALE_AFTER < now) {
-            let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-            client.batch_execute(&sql).await.unwrap();
+            drop_database(&client, &name).await;
         }
     }
+}
+
+/// Drops a database, and the role that hubs worked under there.
+async fn drop_database(client: &tokio_postgres::Client, name: &str) {
+    client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.unwrap();
+    // A template's role is named in its copies as long as there are any: a later run drops it.
+    drop(client.batch_execute(&format!("DROP ROLE IF EXISTS roomcast_hub_{name}")).await);
 }
 
 async fn administer(server: &str, sql: &str) {

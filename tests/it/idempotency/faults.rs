@@ -17,6 +17,7 @@ fn table(route: Route) -> &'static str {
 pub(super) async fn refuse_rows(app: &TestApp, table: &str) {
     execute_on_either(
         &app.app.db,
+        &app.database_url(),
         &format!("CREATE TRIGGER refuse BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END"),
         &format!(
             "CREATE OR REPLACE FUNCTION shared.refuse() RETURNS trigger LANGUAGE plpgsql
@@ -29,7 +30,7 @@ pub(super) async fn refuse_rows(app: &TestApp, table: &str) {
 
 pub(super) async fn allow_rows(app: &TestApp, table: &str) {
     let on_postgres = format!("DROP TRIGGER refuse ON {table}");
-    execute_on_either(&app.app.db, "DROP TRIGGER refuse", &on_postgres).await;
+    execute_on_either(&app.app.db, &app.database_url(), "DROP TRIGGER refuse", &on_postgres).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

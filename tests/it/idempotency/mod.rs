@@ -13,7 +13,7 @@ mod sealed;
 use roomcast::db::Engine;
 use serde_json::{Value, json};
 
-use crate::activity::execute;
+use crate::activity::execute_on_either;
 use crate::harness::{Answer, Call, Person, TestApp};
 
 /// A POST that creates something, with two bodies, and how much of it there is.
@@ -91,9 +91,7 @@ fn expect_first(answer: &Answer) {
 
 /// Runs SQL in a tenant's store. Ids are written by [`id`].
 async fn sql(app: &TestApp, statement: &str) {
-    let mut tx = app.app.db.org(roomcast::types::OrgId::new()).begin_write().await.unwrap();
-    execute(&mut tx, statement).await;
-    crate::activity::finish(tx).await;
+    execute_on_either(&app.app.db, &app.database_url(), statement, statement).await;
 }
 
 /// An id as SQL writes it.

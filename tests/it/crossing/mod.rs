@@ -1,0 +1,4 @@
+//! Nobody reaches another organisation, whichever way they try.
+
+mod role;
+mod rows;
