@@ -34,4 +34,8 @@ mod users;
 pub mod web;
 
 /// The commit that this was built from, where the build knew: releases do.
-pub const COMMIT: Option<&str> = option_env!("ROOMCAST_COMMIT");
+pub const COMMIT: Option<&str> = match option_env!("ROOMCAST_COMMIT") {
+    Some(named) if !named.is_empty() => Some(named),
+    // It may be a build argument that was given no value.
+    Some(_) | None => None,
+};

@@ -8,20 +8,32 @@ use crate::load::watch::Sample;
 
 /// Light and dark, as the reader's system has it.
 const STYLE: &str = "
-:root { color-scheme: light dark; --ink: #1b1f24; --soft: #5b6570; --paper: #fff; --rule: #dde2e7;
+:root { color-scheme: light dark; --ink: #1b1f24; --soft: #5b6570; --paper: #fff; --page: #f8f9fa; --rule: #dde2e7;
   --good: #1a7f37; --bad: #c62828; --s0: #2563c9; --s1: #c2570c; --s2: #2e8540; --s3: #8a3ffc; --s4: #b3124a; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --soft: #9aa4ae; --paper: #14171a; --rule: #2d333a;
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --soft: #9aa4ae; --paper: #1a1d24; --page: #13151b; --rule: #373c49;
   --good: #57c46f; --bad: #ff7b72; --s0: #6ea8ff; --s1: #ff9d57; --s2: #6fd388; --s3: #c4a2ff; --s4: #ff8fb3; } }
-body { margin: 2rem auto; max-width: 60rem; padding: 0 1rem; background: var(--paper); color: var(--ink);
-  font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .2rem .6rem .2rem 0;
+* { box-sizing: border-box; } body { margin: 0 auto; max-width: 76rem; padding: 2rem 1rem; background: var(--page);
+  color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.5rem; line-height: 1.3; margin: 0; } h2 { font-size: 1rem; margin: 0 0 .6rem; }
+.brand { color: var(--soft); margin: 0 0 .3rem; font-weight: 600; }
+section { padding: 1rem 1.2rem; background: var(--paper); border: 1px solid var(--rule); border-radius: 8px;
+  margin: 0 0 1rem; min-width: 0; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); gap: 0 1rem; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 1rem; margin: 0 0 1rem; }
+.tiles div { display: flex; flex-direction: column-reverse; justify-content: flex-end; padding: .8rem 1.2rem; background: var(--paper); border: 1px solid var(--rule); border-radius: 8px; }
+.tiles dt { color: var(--soft); font-size: .85rem; line-height: 1.35; } .tiles dd { margin: 0; font-size: 1.5rem;
+  font-weight: 650; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .3rem .8rem .3rem 0;
   border-bottom: 1px solid var(--rule); vertical-align: top; font-weight: normal; }
-th { color: var(--soft); white-space: nowrap; } td.number { text-align: right; font-variant-numeric: tabular-nums;
-  white-space: nowrap; } .passed { color: var(--good); } .failed { color: var(--bad); }
+td { overflow-wrap: anywhere; }
+tr:last-child > * { border-bottom: 0; } th { color: var(--soft); } td.number { text-align: right;
+  font-variant-numeric: tabular-nums; white-space: nowrap; } .passed { color: var(--good); } .failed { color: var(--bad); }
 .verdict { font-weight: 600; margin: .4rem 0 1.2rem; } svg { width: 100%; height: auto; display: block; }
-svg text { fill: var(--soft); font-size: 11px; } .grid { stroke: var(--rule); } .line { fill: none; stroke-width: 1.8; }
-.legend { color: var(--soft); margin: 0; } .legend b { font-weight: 600; }
+svg text { fill: var(--soft); font-size: 12px; } .grid { stroke: var(--rule); } .line { fill: none; stroke-width: 1.8;
+  stroke-linejoin: round; } .legend { color: var(--soft); margin: .4rem 0 0; } .legend span { margin-right: 1rem; }
+@media (max-width: 40rem) { .figures tr { display: grid; grid-template-columns: 1fr auto; padding: .3rem 0;
+  border-bottom: 1px solid var(--rule); } .figures tr > * { border: 0; padding: 0; } .figures td:last-child {
+  grid-column: 1 / -1; color: var(--soft); font-size: .85rem; } }
 .c0 { stroke: var(--s0); } .c1 { stroke: var(--s1); } .c2 { stroke: var(--s2); } .c3 { stroke: var(--s3); }
 .c4 { stroke: var(--s4); } .k0 { color: var(--s0); } .k1 { color: var(--s1); } .k2 { color: var(--s2); }
 .k3 { color: var(--s3); } .k4 { color: var(--s4); }";
@@ -34,7 +46,7 @@ pub fn page(report: &Report) -> String {
         out,
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>{STYLE}</style>\n\
-         <h1>{title}</h1>\n"
+         <p class=\"brand\">Roomcast load</p>\n<h1>{title}</h1>\n"
     );
     match &report.problems[..] {
         [] => out.push_str(
@@ -44,24 +56,41 @@ pub fn page(report: &Report) -> String {
             putln!(out, "<p class=\"verdict failed\">Failed: {}.</p>", escaped(&problems.join("; ")));
         }
     }
-    out.push_str("<table>\n");
+    tiles(report, &mut out);
+    plots(report, &mut out);
+    figures(report, &mut out);
+    out.push_str("<section><h2>What was measured, and with what</h2>\n<table>\n");
     for (name, line) in surroundings(report) {
         putln!(out, "<tr><th>{name}<td>{}", escaped(&line));
     }
-    putln!(out, "<tr><th>cost of the generator<td>{}\n</table>", escaped(&generator(report)));
-    plots(report, &mut out);
-    figures(report, &mut out);
+    putln!(out, "<tr><th>cost of the generator<td>{}\n</table></section>", escaped(&generator(report)));
     notes(report, &mut out);
     out.push_str("</html>\n");
     out
 }
 
+/// What most readers look for, where it was measured.
+const FIRST: [&str; 6] = ["p50", "p99", "delivered/s", "published/s", "sockets", "violations"];
+
+fn tiles(report: &Report, out: &mut String) {
+    out.push_str("<dl class=\"tiles\">\n");
+    for name in FIRST {
+        let meaning = FIGURES.iter().find(|(figure, ..)| *figure == name).map(|(.., meaning)| meaning);
+        if let (Some(meaning), Some(value)) = (meaning, report.figures.get(name)) {
+            putln!(out, "<div><dt>{name}: {meaning}</dt><dd>{}</dd></div>", shown(name, *value));
+        }
+    }
+    out.push_str("</dl>\n");
+}
+
 fn plots(report: &Report, out: &mut String) {
     let lines: Vec<Line> =
         report.latencies.iter().map(|(name, latency)| distribution(name, latency)).collect();
+    out.push_str("<div class=\"plots\">\n");
     if !lines.is_empty() {
-        out.push_str("<h2>Distribution of latency</h2>\n");
-        Plot { lines, x: percentile, unit: "ms", is_logarithmic: true }.draw(out);
+        let title = "Distribution of latency";
+        // 0, 90, 99, 99.9 … per cent.
+        Plot { title, lines, x: percentile, least_step: 1.0, unit: "ms", is_logarithmic: true }.draw(out);
     }
     for (title, unit, counts) in [
         (
@@ -76,10 +105,10 @@ fn plots(report: &Report, out: &mut String) {
         let lines: Vec<Line> =
             counts.iter().filter_map(|(name, series)| over_time(name, &report.timeline, *series)).collect();
         if !lines.is_empty() {
-            putln!(out, "<h2>{title}</h2>");
-            Plot { lines, x: seconds, unit, is_logarithmic: false }.draw(out);
+            Plot { title, lines, x: seconds, least_step: 0.0, unit, is_logarithmic: false }.draw(out);
         }
     }
+    out.push_str("</div>\n");
 }
 
 /// What a plot shows of two samples in a row.
@@ -149,7 +178,7 @@ fn seconds(at: f64) -> String {
 }
 
 fn figures(report: &Report, out: &mut String) {
-    out.push_str("<h2>Figures</h2>\n<table>\n");
+    out.push_str("<section><h2>Figures</h2>\n<table class=\"figures\">\n");
     for (figure, _, meaning) in &FIGURES {
         if let Some(value) = report.figures.get(figure) {
             putln!(out, "<tr><th>{figure}<td class=\"number\">{}<td>{meaning}", shown(figure, *value));
@@ -165,7 +194,7 @@ fn figures(report: &Report, out: &mut String) {
              99 % {p99}, 99.9 % {p999}, at most {max}"
         );
     }
-    out.push_str("</table>\n");
+    out.push_str("</table></section>\n");
 }
 
 fn notes(report: &Report, out: &mut String) {
@@ -179,11 +208,11 @@ fn notes(report: &Report, out: &mut String) {
     if lines.is_empty() {
         return;
     }
-    out.push_str("<h2>Notes</h2>\n<ul>\n");
+    out.push_str("<section><h2>Notes</h2>\n<ul>\n");
     for line in lines {
         putln!(out, "<li>{}", escaped(&line));
     }
-    out.push_str("</ul>\n");
+    out.push_str("</ul></section>\n");
 }
 
 /// A text between tags.

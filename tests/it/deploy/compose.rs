@@ -104,6 +104,19 @@ fn every_service_is_asked_for_its_health_and_confined() {
     }
 }
 
+/// What the image is built with is handed on by name alone, so that it is not there where nobody says it.
+#[test]
+fn it_hands_on_every_argument_of_the_build() {
+    let arguments = names(&compose()["services"]["hub"]["build"]["args"]);
+    let dockerfile = read("Dockerfile");
+    let declared = dockerfile.lines().filter_map(|line| line.strip_prefix("ARG "));
+    assert_eq!(arguments, declared.map(ToOwned::to_owned).collect());
+    for value in compose()["services"]["hub"]["build"]["args"].as_object().unwrap().values() {
+        assert!(value.is_null(), "{value}");
+    }
+    assert!(read("docs/operations.md").contains("export ROOMCAST_COMMIT="));
+}
+
 #[test]
 fn it_waits_longer_than_a_drain_before_it_kills() {
     let command = roomcast::cli::Cli::command();

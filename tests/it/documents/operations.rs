@@ -12,12 +12,13 @@ use super::read;
 const PAGE: &str = "docs/operations.md";
 
 /// What operators set that the hub itself does not read.
-const NO_SETTINGS: [&str; 6] = [
+const NO_SETTINGS: [&str; 7] = [
     "CAP_NET_BIND_SERVICE",
     "MALLOC_MMAP_THRESHOLD_",
     "ON_ERROR_STOP",
     "POSTGRES_PASSWORD",
     "RENEWED_LINEAGE",
+    "ROOMCAST_COMMIT",
     "ROOMCAST_PORT",
 ];
 
