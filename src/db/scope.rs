@@ -128,12 +128,10 @@ impl Scope {
             let mut tx = self.lease(&ground, mode, until).await?;
             match tx.open(&self.opening(&ground, mode), &first).await {
                 Ok(answer) => return Ok((tx, answer)),
-                // Dropping it closes that connection. The next one may live.
+                // Dropping it closes that connection, in either case: one on which nothing opens may be read-only for
+                // good. The next one may live.
                 Err(Unopened::Dead) => {}
-                Err(Unopened::Failed(error)) => {
-                    tx.rollback().await;
-                    return Err(error);
-                }
+                Err(Unopened::Failed(error)) => return Err(error),
             }
         }
     }
