@@ -12,7 +12,7 @@ use roomcast::activity::{self, Activity, Origin};
 use roomcast::db::Db;
 use roomcast::error::{Error, Result};
 use roomcast::transaction;
-use roomcast::types::{ActivityId, Actor, Audience, LogEntry, OrgId, UserId};
+use roomcast::types::{ActivityId, Actor, Audience, Isolation, LogEntry, OrgId, UserId};
 use tokio::task::JoinSet;
 
 use super::{Running, broadcast, new_org, origin, read_log, soon};
@@ -89,7 +89,12 @@ async fn check(schedule: Schedule) {
     let nodes: Arc<[Running]> = nodes.into_iter().map(Running::start).collect();
     let mut orgs = Vec::new();
     for _ in 0..schedule.orgs {
-        orgs.push(new_org(&nodes[0].db).await);
+        let org = new_org(&nodes[0].db).await;
+        for node in nodes.iter() {
+            // Who has to ask where an organisation is before it queues may be gone by then.
+            node.db.place(org, Isolation::Shared).unwrap();
+        }
+        orgs.push(org);
     }
     let orgs: Arc<[OrgId]> = orgs.into();
 
