@@ -107,22 +107,27 @@ impl Scope {
 
     /// Opens a transaction that only reads, from one snapshot. Used by [`read!`](crate::read).
     pub async fn begin_read(self) -> Result<Tx, DbError> {
-        Ok(self.begin(Mode::Read, ()).await?.0)
+        Ok(Box::pin(self.begin(Mode::Read, ())).await?.0)
     }
 
     /// Opens a transaction that writes. Used by [`transaction!`](crate::transaction).
     pub async fn begin_write(self) -> Result<Tx, DbError> {
-        Ok(self.begin(Mode::Write, ()).await?.0)
+        Ok(Box::pin(self.begin(Mode::Write, ())).await?.0)
     }
 
     /// The same, and asks something first. PostgreSQL is sent both at once.
     pub async fn begin_write_with<A: Ask>(self, first: A) -> Result<(Tx, A::Answer), DbError> {
-        self.begin(Mode::Write, first).await
+        Box::pin(self.begin(Mode::Write, first)).await
     }
 
+    /// Its callers have it in a box: everything that opens a scope would be as large otherwise.
     async fn begin<A: Ask>(self, mode: Mode, first: A) -> Result<(Tx, A::Answer), DbError> {
         counter!(TRANSACTIONS, "mode" => mode.name()).increment(1);
-        let ground = self.db.ground(&self.part).await?;
+        let ground = match self.db.known_ground(&self.part) {
+            Some(ground) => ground,
+            // In a box, as what makes a store is large.
+            None => Box::pin(self.db.ground(&self.part)).await?,
+        };
         let until = Instant::now() + LEASE_TIMEOUT;
         loop {
             let mut tx = self.lease(&ground, mode, until).await?;

@@ -66,7 +66,7 @@ metrics! {
     counter BUS_CONNECTS = "roomcast_bus_connects_total", "Times that the bus came up.";
     histogram BUS_ROUND_TRIP = "roomcast_bus_round_trip_seconds", "Seconds until the bus heard a probe of its own.";
     gauge BUS_UP = "roomcast_bus_up", "Whether the bus between the nodes carries messages: 1 or 0.";
-    counter LOG_LINES_LOST = "roomcast_log_lines_lost_total", "Log lines that are missing in the files of LOG_DIR.";
+    counter LOG_LINES_LOST = "roomcast_log_lines_lost_total", "Log lines that are missing in the log files.";
     counter DIVERGENCES = "roomcast_log_divergences_total", "Logs that were found replaced by others.";
 }
 

@@ -97,6 +97,13 @@ impl Tenants {
 }
 
 impl Db {
+    /// Where a part is that is not apart, where that is known without asking: nearly always.
+    pub(super) fn known_ground(&self, part: &Part) -> Option<Ground> {
+        let Part::Of(orgs) = part else { return Some(Ground::Main) };
+        let is_shared = |org: &OrgId| matches!(self.recall(*org), Some(Placement::Shared));
+        orgs.iter().all(is_shared).then_some(Ground::Main)
+    }
+
     /// Where a part is, its store made and up to date.
     pub(super) async fn ground(&self, part: &Part) -> Result<Ground, DbError> {
         let Part::Of(orgs) = part else { return Ok(Ground::Main) };
@@ -124,7 +131,7 @@ impl Db {
     /// These organisations by their stores: those that share one first, then each of the others alone.
     pub async fn by_store(&self, orgs: &[OrgId]) -> Result<Vec<Vec<OrgId>>, DbError> {
         self.remember_all(orgs).await?;
-        let is_apart = |org: &OrgId| self.known_isolation(*org).is_some_and(|isolation| isolation.is_apart());
+        let is_apart = |org: &OrgId| self.known_isolation(*org).is_some_and(Isolation::is_apart);
         let (apart, shared): (Vec<OrgId>, Vec<OrgId>) = orgs.iter().copied().partition(is_apart);
         let shared = (!shared.is_empty()).then_some(shared);
         Ok(shared.into_iter().chain(apart.into_iter().map(|org| vec![org])).collect())

@@ -225,7 +225,9 @@ mod tests {
         let tasks = TaskTracker::new();
         let walk = walk(&tasks);
         let probes: Vec<_> = (0..200).map(|number| probe(1, number % 50 == 10)).collect();
-        probes.iter().for_each(|probe| walk.push(Arc::clone(probe)));
+        for probe in &probes {
+            walk.push(Arc::clone(probe));
+        }
         tasks.close();
         tasks.wait().await;
         for probe in &probes {

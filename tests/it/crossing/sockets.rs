@@ -65,9 +65,10 @@ async fn expect_own(stage: &Stage, of: &Organisation, socket: &mut TestSocket) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_position_in_another_log_is_none_in_ours() {
+    type Change = fn(ConnectOptions, i64, Uuid) -> ConnectOptions;
+
     let stage = Stage::set().await;
     let (head, epoch, never) = (stage.names.head, stage.names.epoch, Uuid::now_v7());
-    type Change = fn(ConnectOptions, i64, Uuid) -> ConnectOptions;
     let handshakes: [Change; 4] = [
         |options, head, _| options.after(head),
         |options, _, epoch| options.epoch(epoch),

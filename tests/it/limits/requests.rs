@@ -103,7 +103,7 @@ async fn requests_outside_the_api_are_counted_under_few_names() {
     }
     for folder in ["", "assets/", "docs/", "healthz/"] {
         for name in ["one", "two", "%ff", "%2e%2e%2f", "index.html"] {
-            app.anonymous().at(Method::GET, &format!("/{folder}{name}")).await;
+            app.anonymous().at(Method::GET, format!("/{folder}{name}")).await;
         }
     }
     app.anonymous().at(Method::GET, "/metrics").await;

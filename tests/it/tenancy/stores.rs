@@ -30,7 +30,7 @@ async fn an_organisation_is_where_its_isolation_says_and_is_delivered_to() {
         let [(found, mode, Some(location))] = &directory[..] else { panic!("{directory:?}") };
         assert_eq!((*found, *mode), (org, isolation));
         let stores = list_stores(&app.ground().database.url(), isolation, &[org]).await;
-        assert_eq!(stores, [location.clone()]);
+        assert_eq!(stores, std::slice::from_ref(location));
         assert!(is_founded(&app.app.db, org).await.unwrap());
         // Nothing of it is in the shared tables.
         let mut shared = app.app.db.orgs(Vec::new()).begin_read().await.unwrap();
