@@ -147,6 +147,13 @@ impl RawSocket {
         }
     }
 
+    /// Waits until this has come; it is still to be read.
+    pub(crate) async fn until(&mut self, text: &str) {
+        while !self.buffer.windows(text.len()).any(|window| window == text.as_bytes()) {
+            assert!(self.read_more().await, "the connection ended before {text}");
+        }
+    }
+
     /// All that comes until the server ends the connection, which it must.
     pub(crate) async fn rest(&mut self) -> String {
         while self.read_more().await {}
