@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::commit::Placed;
-use self::queue::{BatchLimits, Queues, Waiting};
+use self::queue::{BatchLimits, Queues, Taken, Waiting};
 use super::{Activity, Origin};
 use crate::db::{Db, Engine};
 use crate::error::Result;
@@ -183,28 +183,17 @@ impl Shared {
         // First the right: what is taken waits for nothing.
         let permit = Arc::clone(&self.lanes).try_acquire_owned().ok()?;
         let taken = self.queues.lock().take_own(limits)?;
-        let part = Part {
-            org: taken.org,
-            items: taken.items,
-            weight: taken.weight,
-            is_apart: true,
-            shared: Arc::clone(self),
-        };
-        Some((part, permit))
+        Some((self.part(taken, true), permit))
     }
 
     fn take(self: &Arc<Self>, limits: BatchLimits) -> Vec<Part> {
         let taken = self.queues.lock().take(limits);
-        taken
-            .into_iter()
-            .map(|taken| Part {
-                org: taken.org,
-                items: taken.items,
-                weight: taken.weight,
-                is_apart: false,
-                shared: Arc::clone(self),
-            })
-            .collect()
+        taken.into_iter().map(|taken| self.part(taken, false)).collect()
+    }
+
+    fn part(self: &Arc<Self>, taken: Taken, is_apart: bool) -> Part {
+        let Taken { org, items, weight } = taken;
+        Part { org, items, weight, is_apart, shared: Arc::clone(self) }
     }
 }
 
