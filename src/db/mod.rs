@@ -64,6 +64,16 @@ enum Pools {
     Sqlite(sqlite::Sqlite),
 }
 
+impl Pools {
+    /// Whether whoever waits for a connection waits for those who have them.
+    fn are_all_in_use(&self) -> bool {
+        match self {
+            Self::Postgres(postgres) => postgres.are_all_in_use(),
+            Self::Sqlite(sqlite) => sqlite.are_all_in_use(),
+        }
+    }
+}
+
 /// Which database is behind a [`Db`]; for reports and start-up checks, never for features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {

@@ -145,6 +145,12 @@ impl Postgres {
         Ok(PgConn::new(object))
     }
 
+    /// Whether its pool has all its connections, and lent them.
+    pub(super) fn are_all_in_use(&self) -> bool {
+        let status = self.pool.status();
+        status.available == 0 && status.size >= status.max_size
+    }
+
     /// A connection of its own, outside the pool, as whoever the URL names: for migrations.
     pub(super) async fn connect_for_migrations(&self) -> anyhow::Result<AsyncPgConnection> {
         Ok(connect(&self.config).await?)

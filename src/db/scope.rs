@@ -147,7 +147,7 @@ impl Scope {
             Ground::Main | Ground::Schema(_) => (lease(self.db.pools(), mode, until).await?, None),
             Ground::Database(own) => {
                 let leased = lease(&own.pools, mode, until).await;
-                (leased.map_err(|error| own.tenant.refused(&error))?, Some(own.clone()))
+                (leased.map_err(|error| own.refusal(&error))?, Some(own.clone()))
             }
         };
         let patience = Patience::with(&conn, own.as_ref());
@@ -262,8 +262,8 @@ fn postgres_opening(part: &Part, ground: &Ground, mode: Mode) -> String {
     let mut sql = format!("BEGIN {begin}; SET LOCAL search_path TO ");
     match (part, ground) {
         (Part::Central, _) => sql.push_str("central"),
-        (Part::Of(_), Ground::Main) => sql.push_str("shared, central"),
-        (Part::Of(_), Ground::Schema(tenant)) => sql.extend(["\"", &tenant.name, "\", central"]),
+        (Part::Of(_), Ground::Main) => sql.push_str("shared"),
+        (Part::Of(_), Ground::Schema(tenant)) => sql.extend(["\"", &tenant.name, "\""]),
         (Part::Of(_), Ground::Database(_)) => sql.push_str(TENANT_SCHEMA),
     }
     sql.push_str("; SET LOCAL roomcast.orgs TO '{");
@@ -389,6 +389,7 @@ impl Tx {
             Conn::Postgres(conn) if conn.knows(L::NAME) => {
                 let mut failed = None;
                 let committed = patience.hold(commit_together(conn, last, &mut failed)).await;
+                self.note_silence(&committed);
                 return self.end(committed, failed).await;
             }
             Conn::Postgres(conn) => {
@@ -458,10 +459,15 @@ impl Tx {
             .map_err(DbError::Query)
         };
         let executed = self.patience.hold(executed).await;
-        if let (Some(own), Err(DbError::TenantUnavailable(reason))) = (&self.own, &executed) {
+        self.note_silence(&executed);
+        executed
+    }
+
+    /// An organisation's own server that does not answer is left alone for a while.
+    fn note_silence(&self, executed: &Result<(), DbError>) {
+        if let (Some(own), Err(DbError::TenantUnavailable(reason))) = (&self.own, executed) {
             own.tenant.failed(reason);
         }
-        executed
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) enum Claim {
 /// The pools of one SQLite file, locked as claimed for as long as they live.
 pub(super) struct Sqlite {
     path: PathBuf,
+    /// What connections are opened by.
+    url: String,
     claim: Claim,
     readers: Pool<AsyncSqlite>,
     /// A fair queue: batches of the log and transactions of requests take turns in it. Empty after a
@@ -71,30 +73,32 @@ impl Sqlite {
             Claim::Beside => replace::lock_as_guest(path)?,
         };
         let url = path.to_str().context("the path of the database must be UTF-8")?.to_owned();
-        let writer = connect(url, claim).await?;
-        let mut sqlite = Self::with_readers(path, claim, READERS)?;
+        let writer = connect(url.clone(), claim).await?;
+        let mut sqlite = Self::with_readers(path, url, claim, READERS)?;
         sqlite.writer = Arc::new(Mutex::new(Some(writer)));
         sqlite.lock = Some(lock);
         Ok(sqlite)
     }
 
-    fn with_readers(path: &Path, claim: Claim, readers: usize) -> anyhow::Result<Self> {
+    fn with_readers(path: &Path, url: String, claim: Claim, readers: usize) -> anyhow::Result<Self> {
         let mut config = ManagerConfig::default();
         // There is no server that could have gone: asking first whether it lives would be a statement more a read.
         config.recycling_method = RecyclingMethod::Fast;
         config.custom_setup = Box::new(move |url| connect(url.to_owned(), claim).boxed());
-        let manager = AsyncDieselConnectionManager::new_with_config(path.to_string_lossy(), config);
+        let manager = AsyncDieselConnectionManager::new_with_config(url.as_str(), config);
         let readers = Pool::builder(manager)
             .max_size(readers)
             .wait_timeout(Some(LEASE_TIMEOUT))
             .runtime(deadpool::Runtime::Tokio1)
             .build()?;
-        Ok(Self { path: path.to_owned(), claim, readers, writer: Arc::default(), lock: None })
+        Ok(Self { path: path.to_owned(), url, claim, readers, writer: Arc::default(), lock: None })
     }
 
     /// The file of an organisation, which exists. It is opened when it is used.
     pub(super) fn of_tenant(&self, name: &str, readers: usize) -> anyhow::Result<Self> {
-        Self::with_readers(&self.tenant_path(name), self.claim, readers)
+        let path = self.tenant_path(name);
+        let url = existing(&path);
+        Self::with_readers(&path, url, self.claim, readers)
     }
 
     /// Where the file of an organisation is: in a folder beside the main one.
@@ -123,12 +127,17 @@ impl Sqlite {
         let turn = tokio::time::timeout(LEASE_TIMEOUT, Arc::clone(&self.writer).lock_owned()).await;
         let mut guard = turn.map_err(|_| DbError::Unreachable("the disk is too slow".to_owned()))?;
         if guard.is_none() {
-            let url = self.path.to_string_lossy().into_owned();
-            let fresh =
-                connect(url, self.claim).await.map_err(|error| DbError::Unreachable(error.to_string()))?;
+            let fresh = connect(self.url.clone(), self.claim).await;
+            let fresh = fresh.map_err(|error| DbError::Unreachable(error.to_string()))?;
             *guard = Some(fresh);
         }
         Ok(SqliteConn::writer(guard))
+    }
+
+    /// Whether somebody has the writer, or all readers.
+    pub(super) fn are_all_in_use(&self) -> bool {
+        let readers = self.readers.status();
+        self.writer.try_lock().is_err() || (readers.available == 0 && readers.size >= readers.max_size)
     }
 
     /// A connection of its own, outside pool and queue, with foreign keys off: for migrations.
@@ -140,6 +149,12 @@ impl Sqlite {
         diesel::connection::SimpleConnection::batch_execute(&mut conn, "PRAGMA foreign_keys = OFF")?;
         Ok(conn)
     }
+}
+
+/// A URL by which SQLite opens a file, and makes none where there is none.
+fn existing(path: &Path) -> String {
+    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("file:{path}?mode=rw")
 }
 
 /// The folder of the files of organisations that are apart, beside the main file.

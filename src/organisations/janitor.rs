@@ -13,7 +13,6 @@ use super::model::{DirectoryEntry, Settings};
 use super::{queries, service};
 use crate::app::App;
 use crate::auth::{Membership, memberships};
-use crate::db::DbError;
 use crate::error::{Error, LogFailure as _, Result};
 use crate::types::{AccountId, OrgId, Timestamp};
 use crate::{read, transaction, users};
@@ -77,13 +76,13 @@ async fn check_organisations(app: &App, before: Timestamp, after: OrgId) -> Resu
     let ids: Vec<OrgId> = entries.iter().map(|entry| entry.id).collect();
     let mut settings = HashMap::new();
     let mut unknown = HashSet::new();
-    for orgs in list_stores(app, &ids).await? {
+    for orgs in app.db.by_made_store(&ids).await? {
         let found: Result<Vec<Settings>> =
             async { read!(app.db.orgs(orgs.clone()), |conn| Ok(queries::list_settings(conn, &orgs).await?)) }
                 .await;
         match found {
             Ok(found) => settings.extend(found.into_iter().map(|row| (row.org_id, row))),
-            Err(error) => unknown.extend(skip(error, orgs)?),
+            Err(error) => unknown.extend(skip(app, error, orgs)?),
         }
     }
     let mut orphans = Vec::new();
@@ -110,27 +109,10 @@ async fn check_organisations(app: &App, before: Timestamp, after: OrgId) -> Resu
     Ok(ids.last().copied())
 }
 
-/// The stores of these organisations. Those that were never made are left out: nothing is in them.
-async fn list_stores(app: &App, orgs: &[OrgId]) -> Result<Vec<Vec<OrgId>>> {
-    let mut stores = Vec::new();
-    for orgs in app.db.by_store(orgs).await? {
-        if let [org] = orgs[..]
-            && app.db.isolation(org).await?.is_apart()
-            && !app.db.has_store(org).await?
-        {
-            continue;
-        }
-        stores.push(orgs);
-    }
-    Ok(stores)
-}
-
-/// Of a store that is away nothing is known. Only where it is everybody's does that end the round.
-fn skip(error: Error, orgs: Vec<OrgId>) -> Result<Vec<OrgId>> {
-    match error {
-        Error::Database(DbError::TenantUnavailable(_)) => Ok(orgs),
-        error => Err(error),
-    }
+/// Of an organisation's own store that cannot be read nothing is known, whatever is wrong with it. Only where it is
+/// everybody's does that end the round.
+fn skip(app: &App, error: Error, orgs: Vec<OrgId>) -> Result<Vec<OrgId>> {
+    if app.db.is_own_store(&orgs) { Ok(orgs) } else { Err(error) }
 }
 
 fn is_stale(entry: &DirectoryEntry, settings: &Settings) -> bool {
@@ -156,7 +138,7 @@ async fn check_memberships(
     accounts.dedup();
     let mut users = HashMap::new();
     let mut unknown = HashSet::new();
-    for orgs in list_stores(app, &orgs).await? {
+    for orgs in app.db.by_made_store(&orgs).await? {
         let found: Result<HashMap<_, _>> = async {
             read!(app.db.orgs(orgs.clone()), |conn| {
                 users::service::list_by_accounts(conn, &orgs, &accounts).await
@@ -165,7 +147,7 @@ async fn check_memberships(
         .await;
         match found {
             Ok(found) => users.extend(found),
-            Err(error) => unknown.extend(skip(error, orgs)?),
+            Err(error) => unknown.extend(skip(app, error, orgs)?),
         }
     }
     let is_orphan = |entry: &&Membership| {

@@ -53,18 +53,6 @@ pub(super) async fn adopt_entry(
     })
 }
 
-/// Removes an entry of the directory, and its memberships, unless somebody has adopted it meanwhile.
-/// `false` where nothing was removed.
-pub(super) async fn delete_entry(conn: &mut Conn, entry: &DirectoryEntry) -> QueryResult<bool> {
-    let deleted = with_conn!(conn, |c| {
-        diesel::delete(organisations::table.find(entry.id))
-            .filter(organisations::created_at.eq(entry.created_at))
-            .execute(c)
-            .await
-    })?;
-    Ok(deleted == 1)
-}
-
 /// The directory's entries ordered by id, at most `limit` of those after `after`.
 pub(super) async fn list_entries(
     conn: &mut Conn,

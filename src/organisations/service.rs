@@ -103,8 +103,9 @@ pub(crate) async fn found(
         created_at: entry.created_at,
         updated_at: entry.created_at,
     };
-    // Its store is made by the first who uses it, who is told where that is, and does not look it up.
-    app.db.place(entry.id, entry.isolation)?;
+    // Its store is made by the first who uses it, who is told where that is, and does not look it up. Where an earlier
+    // attempt made it, that may be taking it back now: whoever makes it waits for that.
+    app.db.place(entry.id, entry.isolation);
     let founded = establish(app, origin, founding, settings, opening).await;
     crash_point("founded");
     if let Err(error) = &founded
@@ -195,11 +196,7 @@ async fn establish(
 /// Removes an entry that nothing stands behind, and the store that was made for it. False where another attempt to
 /// found the organisation has taken them over, or has founded it.
 pub(super) async fn remove_entry(app: &App, entry: &DirectoryEntry) -> Result<bool> {
-    if app.db.remove_unfounded(entry.id, entry.created_at).await? == Removal::Kept {
-        return Ok(false);
-    }
-    app.db.forget(entry.id);
-    transaction!(app.db.central(), |tx| Ok(queries::delete_entry(tx, entry).await?))
+    Ok(app.db.remove_unfounded(entry.id, entry.created_at).await? == Removal::Done)
 }
 
 /// Founds another organisation with the caller as its admin, and answers with it.
@@ -267,7 +264,13 @@ async fn reserve(app: &App, member: &Member, once: &Once) -> Result<Reserved> {
     })
 }
 
+/// The organisation, if an earlier attempt has founded it.
 async fn find(app: &App, org: OrgId) -> Result<Option<Organisation>> {
+    // Another node may have removed what this one knows.
+    app.db.forget(org);
+    if app.db.by_made_store(&[org]).await?.is_empty() {
+        return Ok(None);
+    }
     read!(app.db.org(org), |conn| {
         match queries::find_settings(conn, org).await? {
             Some(settings) => Ok(Some(with_count(conn, settings).await?)),

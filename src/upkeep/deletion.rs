@@ -114,8 +114,8 @@ pub async fn run(app: &App) -> Result<()> {
         let orgs = organisations::service::list_ids(&app.db, after, ORGS).await?;
         let Some(last) = orgs.last() else { break };
         after = *last;
-        for orgs in app.db.by_store(&orgs).await? {
-            let is_apart = app.db.isolation(orgs[0]).await?.is_apart();
+        for orgs in app.db.by_made_store(&orgs).await? {
+            let is_apart = app.db.is_own_store(&orgs);
             let mut own = VecDeque::new();
             let jobs = if is_apart { &mut own } else { &mut jobs };
             // Where a store is away, the others are none the worse, and the next time comes.

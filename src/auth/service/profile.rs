@@ -7,11 +7,11 @@ use crate::app::App;
 use crate::auth::model::Account;
 use crate::auth::queries::sessions as queries;
 use crate::auth::wire::{PasswordChange, UpdateMe};
-use crate::db::{DbError, Tx};
-use crate::error::{Error, LogFailure as _, Result};
+use crate::db::Tx;
+use crate::error::{LogFailure as _, Result};
 use crate::http::{ClientInfo, Member, Page, PageQuery};
 use crate::organisations::{self, Organisation};
-use crate::types::{AccountId, OrgId, PersonName, Role};
+use crate::types::{AccountId, OrgId, OrgIds, PersonName, Role};
 use crate::users::{self, User};
 use crate::{read, transaction};
 
@@ -137,7 +137,11 @@ pub(crate) async fn list_organisations(
         match list_of_store(app, account, &orgs).await {
             Ok(organisations) => found.extend(organisations),
             // The others are listed all the same.
-            Err(Error::Database(DbError::TenantUnavailable(_))) => {}
+            Err(error) if app.db.is_own_store(&orgs) => {
+                let ids = OrgIds(orgs);
+                tracing::error_span!("elsewhere", organisation.ids = %ids)
+                    .in_scope(|| Err::<(), _>(error).log_failure("list an organisation of an account"));
+            }
             Err(error) => return Err(error),
         }
     }

@@ -10,6 +10,7 @@ mod pools;
 mod provision;
 mod remove;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +18,10 @@ use parking_lot::RwLock;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::placement::Remembered;
-pub(super) use self::placement::{Placement, Tenant};
+pub(super) use self::placement::Tenant;
 pub(super) use self::pools::InUse;
 use self::pools::OpenStores;
+use self::provision::GATE_TIMEOUT;
 pub(super) use self::provision::TENANT_SCHEMA;
 pub use self::provision::{TenantMigration, TenantState};
 pub use self::remove::Removal;
@@ -46,10 +48,10 @@ impl Default for TenantBounds {
     }
 }
 
-/// Stores of a schema each that are looked at for the first time, at once: they share one server, and its connections.
+/// Stores of a schema each that are looked at for the first time, or made, at once: they share one server, and its connections.
 const SCHEMAS_AT_ONCE: usize = 4;
 
-/// Stores of a database each that are looked at for the first time, at once. One may hang without the others.
+/// Stores of a database each that are looked at for the first time, or made, at once. One may hang without the others.
 const DATABASES_AT_ONCE: usize = 16;
 
 /// What a node knows of the stores that are apart.
@@ -57,11 +59,41 @@ pub(super) struct Tenants {
     bounds: TenantBounds,
     remembered: RwLock<Remembered>,
     open: OpenStores,
-    schemas: Semaphore,
-    databases: Semaphore,
+    looks: Turns,
+    makes: Turns,
     /// Taken by who removes a file; shared by those who make one.
     files: tokio::sync::RwLock<()>,
 }
+
+/// Turns among those who do the same with stores for requests. To make one may take long, and to look at one not.
+struct Turns {
+    schemas: Semaphore,
+    databases: Semaphore,
+}
+
+impl Turns {
+    fn new() -> Self {
+        Self { schemas: Semaphore::new(SCHEMAS_AT_ONCE), databases: Semaphore::new(DATABASES_AT_ONCE) }
+    }
+
+    /// A turn with a store of this kind, for whoever takes one. Fails where none comes soon.
+    async fn take(&self, isolation: Isolation, takes_one: bool) -> Result<Option<SemaphorePermit<'_>>, Busy> {
+        let turns = match isolation {
+            Isolation::Shared | Isolation::Schema => &self.schemas,
+            Isolation::Database => &self.databases,
+        };
+        if !takes_one {
+            return Ok(None);
+        }
+        // It is never closed; if it were, going on would be right.
+        tokio::time::timeout(GATE_TIMEOUT, turns.acquire()).await.map(Result::ok).map_err(|_| Busy)
+    }
+}
+
+/// Others are first. It says nothing about the store.
+#[derive(Debug, thiserror::Error)]
+#[error("too many other stores are being made ready")]
+struct Busy;
 
 /// What a scope stands on.
 pub(super) enum Ground {
@@ -79,20 +111,10 @@ impl Tenants {
             bounds,
             remembered: RwLock::default(),
             open: OpenStores::new(bounds),
-            schemas: Semaphore::new(SCHEMAS_AT_ONCE),
-            databases: Semaphore::new(DATABASES_AT_ONCE),
+            looks: Turns::new(),
+            makes: Turns::new(),
             files: tokio::sync::RwLock::default(),
         }
-    }
-
-    /// A turn among those that look at stores of this kind for requests, for whoever takes one.
-    async fn turn(&self, isolation: Isolation, takes_one: bool) -> Option<SemaphorePermit<'_>> {
-        let turns = match isolation {
-            Isolation::Shared | Isolation::Schema => &self.schemas,
-            Isolation::Database => &self.databases,
-        };
-        // It is never closed; if it were, going on would be right.
-        if takes_one { turns.acquire().await.ok() } else { None }
     }
 }
 
@@ -107,7 +129,7 @@ impl Db {
     /// Where a part is, its store made and up to date.
     pub(super) async fn ground(&self, part: &Part) -> Result<Ground, DbError> {
         let Part::Of(orgs) = part else { return Ok(Ground::Main) };
-        let Placement::Own(tenant) = self.placement(orgs).await? else { return Ok(Ground::Main) };
+        let Some(tenant) = self.placement(orgs).await?.own()? else { return Ok(Ground::Main) };
         self.make_ready(&tenant).await?;
         match tenant.isolation {
             Isolation::Shared | Isolation::Schema => Ok(Ground::Schema(tenant)),
@@ -137,11 +159,38 @@ impl Db {
         Ok(shared.into_iter().chain(apart.into_iter().map(|org| vec![org])).collect())
     }
 
+    /// The same, without the stores that were never made: nothing is in them.
+    pub async fn by_made_store(&self, orgs: &[OrgId]) -> Result<Vec<Vec<OrgId>>, DbError> {
+        let mut stores = self.by_store(orgs).await?;
+        if !stores.iter().any(|orgs| self.is_own_store(orgs)) {
+            return Ok(stores);
+        }
+        let rows = self.look_up(orgs).await?;
+        let made: HashSet<OrgId> =
+            rows.into_iter().filter(|row| row.location.is_some()).map(|row| row.id).collect();
+        stores.retain(|orgs| !self.is_own_store(orgs) || orgs.iter().all(|org| made.contains(org)));
+        Ok(stores)
+    }
+
+    /// Whether these organisations, of one store, are one that is apart, as far as this node remembers.
+    pub fn is_own_store(&self, orgs: &[OrgId]) -> bool {
+        matches!(orgs, [org] if self.known_isolation(*org).is_some_and(Isolation::is_apart))
+    }
+
+    /// Has the store of an organisation that is apart looked at or made, if that is to be done before it is used: it may
+    /// take a while, which whoever holds what others wait for had better spend before.
+    pub async fn prepare(&self, org: OrgId) -> Result<(), DbError> {
+        match self.placement(&[org]).await?.own()? {
+            Some(tenant) => self.make_ready(&tenant).await,
+            None => Ok(()),
+        }
+    }
+
     /// Why this organisation's store cannot be used now, as far as this node knows without asking it.
     pub fn known_trouble(&self, org: OrgId) -> Option<DbError> {
-        match self.recall(org)? {
-            Placement::Own(tenant) => tenant.last_trouble(),
-            Placement::Shared => None,
+        match self.recall(org)?.own() {
+            Ok(tenant) => tenant?.last_trouble(),
+            Err(broken) => Some(broken),
         }
     }
 

@@ -31,6 +31,8 @@ pub(crate) enum Placement {
     Shared,
     /// In a store of their own.
     Own(Arc<Tenant>),
+    /// In a store of their own, of which the directory says what cannot be.
+    Broken { isolation: Isolation, reason: String },
 }
 
 impl Placement {
@@ -38,26 +40,37 @@ impl Placement {
         match self {
             Self::Shared => Isolation::Shared,
             Self::Own(tenant) => tenant.isolation,
+            Self::Broken { isolation, .. } => *isolation,
         }
     }
 
-    /// Refuses a name that no store of ours has: it is written into SQL and into paths.
-    fn of(engine: Engine, row: Row) -> Result<Self, DbError> {
+    /// The store of their own, if they have one. Fails where nobody can say which.
+    pub(super) fn own(self) -> Result<Option<Arc<Tenant>>, DbError> {
+        match self {
+            Self::Shared => Ok(None),
+            Self::Own(tenant) => Ok(Some(tenant)),
+            Self::Broken { reason, .. } => Err(DbError::TenantUnavailable(reason)),
+        }
+    }
+
+    /// A name that no store of ours has is not used: it is written into SQL and into paths.
+    fn of(engine: Engine, row: Row) -> Self {
         if row.isolation == Isolation::Shared {
-            return Ok(Self::Shared);
+            return Self::Shared;
         }
         let made = row.location.is_some();
         let name = row.location.unwrap_or_else(|| default_name(row.id, row.isolation, engine));
         if !is_name(&name) {
-            return Err(DbError::TenantUnavailable(format!("{name:?} is no name of a store")));
+            let reason = format!("{name:?} is no name of a store");
+            return Self::Broken { isolation: row.isolation, reason };
         }
-        Ok(Self::Own(Arc::new(Tenant {
+        Self::Own(Arc::new(Tenant {
             org: row.id,
             isolation: row.isolation,
             name,
-            gate: tokio::sync::Mutex::new(()),
+            gate: Arc::default(),
             state: Mutex::new(if made { State::Unknown } else { State::Unmade }),
-        })))
+        }))
     }
 }
 
@@ -88,7 +101,7 @@ pub(crate) struct Tenant {
     /// Of the schema, the database or the file, without its ending.
     pub(crate) name: String,
     /// Who holds it looks whether the store is there and up to date.
-    pub(super) gate: tokio::sync::Mutex<()>,
+    pub(super) gate: Arc<tokio::sync::Mutex<()>>,
     pub(super) state: Mutex<State>,
 }
 
@@ -186,12 +199,13 @@ impl Remembered {
     }
 }
 
+/// What the directory says of an organisation.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = organisations)]
-struct Row {
-    id: OrgId,
+pub(super) struct Row {
+    pub(super) id: OrgId,
     isolation: Isolation,
-    location: Option<String>,
+    pub(super) location: Option<String>,
 }
 
 impl Db {
@@ -220,8 +234,11 @@ impl Db {
                 Ok(Placement::Shared)
             };
         };
-        if let Some(placement) = self.recall(*org) {
-            return Ok(placement);
+        match self.recall(*org) {
+            // Somebody may have mended it.
+            Some(Placement::Broken { .. }) => self.forget(*org),
+            Some(placement) => return Ok(placement),
+            None => {}
         }
         self.remember_all(orgs).await?;
         // What the directory does not have has nothing anywhere, and is not remembered: it may be founded.
@@ -242,23 +259,22 @@ impl Db {
         // In a box, as the directory is a scope, too.
         let rows = Box::pin(self.look_up(&unknown)).await?;
         for row in rows {
-            self.remember(row)?;
+            self.remember(row);
         }
         Ok(())
     }
 
-    fn remember(&self, row: Row) -> Result<(), DbError> {
+    fn remember(&self, row: Row) {
         let org = row.id;
-        let placement = Placement::of(self.engine(), row)?;
+        let placement = Placement::of(self.engine(), row);
         let mut remembered = self.tenants().remembered.write();
         // What this node knows of a store is not thrown away for a copy that knows less.
         if !remembered.young.contains_key(&org) {
             remembered.insert(org, placement);
         }
-        Ok(())
     }
 
-    async fn look_up(&self, orgs: &[OrgId]) -> Result<Vec<Row>, DbError> {
+    pub(super) async fn look_up(&self, orgs: &[OrgId]) -> Result<Vec<Row>, DbError> {
         let mut tx = self.central().begin_read().await?;
         let conn: &mut Conn = &mut tx;
         let rows = with_conn!(conn, |c| {
@@ -267,9 +283,20 @@ impl Db {
         tx.finish(rows.map_err(DbError::Query)).await
     }
 
-    /// Notes where an organisation is that is being founded, before anybody else asks.
-    pub fn place(&self, org: OrgId, isolation: Isolation) -> Result<(), DbError> {
-        self.remember(Row { id: org, isolation, location: None })
+    /// Notes where an organisation is that is being founded, before anybody else asks. Whatever was known of a store that
+    /// an earlier attempt made counts for nothing: another node may be about to remove that one.
+    pub fn place(&self, org: OrgId, isolation: Isolation) {
+        let mut placement = Placement::of(self.engine(), Row { id: org, isolation, location: None });
+        let mut remembered = self.tenants().remembered.write();
+        let earlier = remembered.young.get(&org).or_else(|| remembered.old.get(&org));
+        // Both wait for the same: nobody makes it while somebody else here does.
+        if let (Placement::Own(fresh), Some(Placement::Own(earlier))) = (&mut placement, earlier)
+            && let Some(fresh) = Arc::get_mut(fresh)
+        {
+            fresh.gate = Arc::clone(&earlier.gate);
+        }
+        remembered.remove(org);
+        remembered.insert(org, placement);
     }
 
     /// Forgets where an organisation is, and what is known of its store.
@@ -296,7 +323,8 @@ mod tests {
         let bad = ["", "a b", "a\"; DROP", "../other", "Upper", "1st", "pg_catalog", "central", "shared"];
         for name in bad.into_iter().chain([&*"x".repeat(64)]) {
             assert!(!is_name(name), "{name}");
-            assert!(Placement::of(Engine::Postgres, row(Isolation::Schema, Some(name))).is_err());
+            let broken = Placement::of(Engine::Postgres, row(Isolation::Schema, Some(name)));
+            assert!(broken.isolation().is_apart() && broken.own().is_err(), "{name}");
         }
     }
 
@@ -311,7 +339,7 @@ mod tests {
 
     #[test]
     fn what_fails_again_rests_longer() {
-        let placement = Placement::of(Engine::Sqlite, row(Isolation::Database, None)).unwrap();
+        let placement = Placement::of(Engine::Sqlite, row(Isolation::Database, None));
         let Placement::Own(tenant) = placement else { panic!("it has a store of its own") };
         assert!(tenant.trouble().is_none());
         tenant.failed("away");

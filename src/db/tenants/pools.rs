@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -49,6 +50,18 @@ impl Deref for InUse {
     }
 }
 
+impl Open {
+    /// What somebody is told who got no connection. Where all of them are in use it is only busy, and who uses them finds
+    /// out whether it answers.
+    pub(crate) fn refusal(&self, error: &DbError) -> DbError {
+        if self.pools.are_all_in_use() {
+            DbError::TenantUnavailable(error.to_string())
+        } else {
+            self.tenant.refused(error)
+        }
+    }
+}
+
 impl Drop for InUse {
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
@@ -67,7 +80,9 @@ impl OpenStores {
     pub(super) async fn acquire(&self, db: &Db, tenant: &Arc<Tenant>) -> Result<InUse, DbError> {
         let deadline = tokio::time::Instant::now() + PLACE_TIMEOUT;
         loop {
-            let freed = self.freed.notified();
+            let mut freed = pin!(self.freed.notified());
+            // From here on, so that what becomes free while this looks is not missed.
+            freed.as_mut().enable();
             if let Some(in_use) = self.try_acquire(db, tenant)? {
                 return Ok(in_use);
             }
@@ -87,7 +102,11 @@ impl OpenStores {
             |open: &Arc<Open>| Some(InUse { open: Some(Arc::clone(open)), freed: Arc::clone(&self.freed) });
         let mut by_org = self.by_org.lock();
         if let Some(open) = by_org.get(&tenant.org) {
-            return Ok(in_use(open));
+            if Arc::ptr_eq(&open.tenant, tenant) {
+                return Ok(in_use(open));
+            }
+            // They may be to a store that was removed, before this one was made in its place.
+            close(by_org.remove(&tenant.org).into_iter().collect());
         }
         if by_org.len() >= self.bounds.open {
             // Nobody can begin to use one but under this lock.

@@ -15,7 +15,8 @@ use super::super::postgres::Postgres;
 use super::super::schema::organisations;
 use super::super::sqlite::Sqlite;
 use super::super::{Conn, Db, DbError, Pools, migrate};
-use super::placement::{Placement, State, Tenant};
+use super::Busy;
+use super::placement::{State, Tenant};
 use crate::config::crash_point;
 use crate::types::{Isolation, OrgId};
 use crate::with_conn;
@@ -103,7 +104,9 @@ impl Db {
             }
             Err(error) => {
                 let reason = format!("{error:#}");
-                tenant.failed(&reason);
+                if !error.is::<Busy>() {
+                    tenant.failed(&reason);
+                }
                 Err(DbError::TenantUnavailable(reason))
             }
         }
@@ -111,7 +114,13 @@ impl Db {
 
     /// Makes a store that was never made, and brings one up to date that may be; what was applied.
     pub(super) async fn make(&self, tenant: &Tenant, making: Making) -> anyhow::Result<Vec<String>> {
-        let was_made = !matches!(*tenant.state.lock(), State::Unmade);
+        let state = tenant.state.lock().clone();
+        let was_made = match state {
+            State::Unmade => false,
+            // Making it may be what failed.
+            State::Failed { .. } => !self.is_unmade(tenant.org).await?,
+            State::Unknown | State::Ready => true,
+        };
         if was_made {
             match self.look(tenant, making.takes_turns).await? {
                 Look::Current => return Ok(Vec::new()),
@@ -122,7 +131,7 @@ impl Db {
                 Look::Absent => bail!("the {} {} is gone", kind(tenant.isolation), tenant.name),
             }
         }
-        let _turn = self.tenants().turn(tenant.isolation, making.takes_turns).await;
+        let _turn = self.tenants().makes.take(tenant.isolation, making.takes_turns).await?;
         let applied = match self.pools() {
             Pools::Postgres(postgres) => self.make_on_postgres(postgres, tenant, making).await?,
             Pools::Sqlite(sqlite) => {
@@ -182,7 +191,7 @@ impl Db {
 
     /// How a store stands that was made.
     async fn look(&self, tenant: &Tenant, takes_turns: bool) -> anyhow::Result<Look> {
-        let _turn = self.tenants().turn(tenant.isolation, takes_turns).await;
+        let _turn = self.tenants().looks.take(tenant.isolation, takes_turns).await?;
         let look = async {
             match self.pools() {
                 Pools::Postgres(postgres) => {
@@ -212,11 +221,6 @@ impl Db {
         }
     }
 
-    /// Whether an organisation that is apart has a store. It may have nothing in it.
-    pub async fn has_store(&self, org: OrgId) -> anyhow::Result<bool> {
-        Ok(!self.is_unmade(org).await?)
-    }
-
     /// Whether the directory says that the organisation's store was never made.
     async fn is_unmade(&self, org: OrgId) -> anyhow::Result<bool> {
         let mut tx = self.central().begin_read().await?;
@@ -228,8 +232,8 @@ impl Db {
         Ok(location.context("the directory has no such organisation")?.is_none())
     }
 
-    /// Notes in the directory that a store was made.
-    async fn note_made(&self, tenant: &Tenant) -> Result<(), DbError> {
+    /// Notes in the directory that a store was made. Fails where that has no such organisation.
+    async fn note_made(&self, tenant: &Tenant) -> anyhow::Result<()> {
         crash_point("store-made");
         let mut tx = self.central().begin_write().await?;
         let conn: &mut Conn = &mut tx;
@@ -240,7 +244,10 @@ impl Db {
                 .execute(c)
                 .await
         });
-        tx.finish(noted.map_err(DbError::Query)).await?;
+        if tx.finish(noted.map_err(DbError::Query)).await? == 0 {
+            // It was noted before, unless there is no entry any more: then it is nobody's.
+            self.is_unmade(tenant.org).await?;
+        }
         crash_point("store-noted");
         Ok(())
     }
@@ -248,7 +255,7 @@ impl Db {
     /// How an organisation's store stands to this version's migrations, without changing it. `None` where its rows are
     /// in the shared tables.
     pub async fn tenant_state(&self, org: OrgId) -> anyhow::Result<Option<TenantState>> {
-        let Placement::Own(tenant) = self.placement(&[org]).await? else { return Ok(None) };
+        let Some(tenant) = self.placement(&[org]).await?.own()? else { return Ok(None) };
         if self.is_unmade(org).await? {
             return Ok(Some(TenantState::Unmade));
         }
@@ -266,7 +273,7 @@ impl Db {
         org: OrgId,
         lock_timeout: Option<Duration>,
     ) -> anyhow::Result<Option<TenantMigration>> {
-        let Placement::Own(tenant) = self.placement(&[org]).await? else { return Ok(None) };
+        let Some(tenant) = self.placement(&[org]).await?.own()? else { return Ok(None) };
         if self.is_unmade(org).await? {
             return Ok(None);
         }

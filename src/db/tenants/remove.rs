@@ -1,4 +1,4 @@
-//! Removing a store in which nothing was founded.
+//! Removing an organisation that was not founded: its store and its entry in the directory.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -15,18 +15,18 @@ use super::super::postgres::Postgres;
 use super::super::replace::{sync_folder, with_suffix};
 use super::super::schema::organisations;
 use super::super::{Conn, Db, DbError, Pools};
-use super::placement::{Placement, Tenant};
+use super::placement::Tenant;
 use super::provision::{GATE_TIMEOUT, TENANT_SCHEMA, exists, lock};
 use crate::config::crash_point;
 use crate::types::{Isolation, OrgId, Timestamp};
 use crate::with_conn;
 
-/// What became of a store whose founding failed.
+/// What became of the entry and the store of an organisation whose founding failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removal {
-    /// It is gone, or there was none.
+    /// They are gone.
     Done,
-    /// Another attempt to found the same organisation has taken it over, or it was founded.
+    /// Another attempt to found the same organisation has taken them over, or it was founded.
     Kept,
 }
 
@@ -37,13 +37,16 @@ struct Found {
 }
 
 impl Db {
-    /// Removes the store of an organisation that was not founded, if it has one of its own. Its entry in the directory
-    /// is still that of `created_at`, and is removed by the caller, afterwards: a store never outlives its entry.
+    /// Removes the entry of an organisation that was not founded, if it is still that of `created_at`, and before it
+    /// the store, if it has one of its own: a store never outlives its entry.
     ///
-    /// First the directory says that there is none. Whoever takes the founding up again waits for the lock under which
-    /// that happens, and then makes the store anew.
+    /// First the directory says that there is no store. Whoever takes the founding up again waits for the lock under
+    /// which all that happens, and then makes the store anew, or finds that there is no entry.
     pub async fn remove_unfounded(&self, org: OrgId, created_at: Timestamp) -> anyhow::Result<Removal> {
-        let Placement::Own(tenant) = self.placement(&[org]).await? else { return Ok(Removal::Done) };
+        let Some(tenant) = self.placement(&[org]).await?.own()? else {
+            self.forget(org);
+            return Ok(self.delete_entry(org, created_at).await?);
+        };
         match self.pools() {
             Pools::Postgres(postgres) => {
                 let mut main = postgres.connect_for_migrations().await?;
@@ -80,8 +83,25 @@ impl Db {
         crash_point("store-removed");
         if removal == Removal::Kept {
             self.set_location(tenant.org, created_at, Some(&tenant.name)).await?;
+            return Ok(removal);
         }
+        let removal = self.delete_entry(tenant.org, created_at).await?;
+        self.forget(tenant.org);
         Ok(removal)
+    }
+
+    /// Removes an entry, unless another attempt to found the organisation has taken it over.
+    async fn delete_entry(&self, org: OrgId, created_at: Timestamp) -> Result<Removal, DbError> {
+        let mut tx = self.central().begin_write().await?;
+        let conn: &mut Conn = &mut tx;
+        let deleted = with_conn!(conn, |c| {
+            diesel::delete(organisations::table.find(org))
+                .filter(organisations::created_at.eq(created_at))
+                .execute(c)
+                .await
+        });
+        let deleted = tx.finish(deleted.map_err(DbError::Query)).await?;
+        Ok(if deleted == 1 { Removal::Done } else { Removal::Kept })
     }
 
     /// Where the directory says that the store is; false where the entry is another by now.

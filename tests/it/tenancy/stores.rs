@@ -2,13 +2,14 @@
 
 use diesel_async::SimpleAsyncConnection as _;
 use futures_util::future::join_all;
-use roomcast::types::{Isolation, OrgId};
+use roomcast::db::Removal;
+use roomcast::types::{Isolation, OrgId, Timestamp};
 use roomcast::upkeep;
 use roomcast::with_conn;
 use serde_json::json;
 
 use super::{is_founded, list_directory, list_stores, modes, start_in};
-use crate::harness::environment::on_postgres;
+use crate::harness::environment::{not_run, on_postgres};
 use crate::harness::{PASSWORD, Person, TestApp, eventually};
 
 const MINUTES_11: std::time::Duration = std::time::Duration::from_mins(11);
@@ -89,24 +90,33 @@ async fn a_store_is_made_once_however_many_come_first() {
 /// The directory's entry of an organisation whose founding died there.
 async fn enter(app: &TestApp, isolation: Isolation) -> OrgId {
     let org = OrgId::new();
+    enter_as(app, org, isolation, app.clock().now()).await;
+    org
+}
+
+async fn enter_as(app: &TestApp, org: OrgId, isolation: Isolation, at: Timestamp) {
     let id = match app.app.db.engine() {
         roomcast::db::Engine::Sqlite => format!("x'{}'", org.as_uuid().simple()),
         roomcast::db::Engine::Postgres => format!("'{org}'"),
     };
     let at = match app.app.db.engine() {
-        roomcast::db::Engine::Sqlite => app.clock().now().as_millis().to_string(),
-        roomcast::db::Engine::Postgres => format!("'{}'", app.clock().now()),
+        roomcast::db::Engine::Sqlite => at.as_millis().to_string(),
+        roomcast::db::Engine::Postgres => format!("'{at}'"),
     };
     let mode = isolation.name().to_uppercase();
-    let mut tx = app.app.db.central().begin_write().await.unwrap();
     let sql = format!(
         "INSERT INTO organisations (id, name, slug, plan, status, isolation, created_at, updated_at) \
          VALUES ({id}, 'Half', 'half', 'FREE', 'ACTIVE', '{mode}', {at}, {at})"
     );
+    execute(app, &sql).await;
+}
+
+/// Has the directory execute this.
+async fn execute(app: &TestApp, sql: &str) {
+    let mut tx = app.app.db.central().begin_write().await.unwrap();
     let conn: &mut roomcast::db::Conn = &mut tx;
-    with_conn!(conn, |c| c.batch_execute(&sql).await).unwrap();
+    with_conn!(conn, |c| c.batch_execute(sql).await).unwrap();
     crate::activity::finish(tx).await;
-    org
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,11 +183,90 @@ async fn a_store_that_is_gone_is_refused_alone() {
             .json(&json!({ "email": "ana@example.com", "password": PASSWORD }))
             .await
             .expect_problem(503, "tenant_unavailable");
+        // What is for all is done for the others.
+        let told = upkeep::renew_epochs(&app.app.db).await.unwrap_err().to_string();
+        assert!(told.contains("1 activity logs") && told.contains(&acme.org_id().to_string()), "{told}");
         // Whose store is away is no orphan.
         app.advance(MINUTES_11);
         upkeep::compare_directory(&app.app).await.unwrap();
         assert_eq!(list_directory(&app.app.db).await.unwrap().len(), 2);
     }
+}
+
+/// One attempt to found an organisation takes its entry and its store back, and another node has used that store.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_founding_that_is_taken_up_again_makes_its_store_anew() {
+    for isolation in modes() {
+        let app = start_in(isolation).await;
+        let nodes =
+            if on_postgres() { app.ground().database.nodes(2).await } else { vec![app.app.db.clone()] };
+        let (first, second) = (&nodes[0], &nodes[nodes.len() - 1]);
+        let (org, at) = (OrgId::new(), app.clock().now());
+        enter_as(&app, org, isolation, at).await;
+        assert!(!is_founded(second, org).await.unwrap());
+        // Whoever took the entry over keeps both.
+        let earlier = at.minus(std::time::Duration::from_secs(1));
+        assert_eq!(first.remove_unfounded(org, earlier).await.unwrap(), Removal::Kept);
+        assert_eq!(first.remove_unfounded(org, at).await.unwrap(), Removal::Done);
+        assert!(list_directory(&app.app.db).await.unwrap().is_empty());
+        let url = app.ground().database.url();
+        assert!(list_stores(&url, isolation, &[org]).await.is_empty());
+        // What it remembers of that store is nothing to the next one.
+        enter_as(&app, org, isolation, at).await;
+        second.place(org, isolation);
+        assert!(!is_founded(second, org).await.unwrap());
+        assert_eq!(list_stores(&url, isolation, &[org]).await.len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_could_not_be_made_is_made_later() {
+    if on_postgres() {
+        return not_run("it takes the place of SQLite's files");
+    }
+    let app = start_in(Isolation::Database).await;
+    let roomcast::db::DatabaseUrl::Sqlite(path) = app.ground().database.url() else { unreachable!() };
+    let folder = path.with_file_name(format!("{}.tenants", path.file_name().unwrap().to_str().unwrap()));
+    std::fs::write(&folder, "in the way").unwrap();
+    let org = enter(&app, Isolation::Database).await;
+    let refused = is_founded(&app.app.db, org).await.unwrap_err();
+    assert!(refused.to_string().contains("cannot be used"), "{refused}");
+    std::fs::remove_file(&folder).unwrap();
+    eventually("its store", async || is_founded(&app.app.db, org).await.ok()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_makes_a_store_to_look_after_it() {
+    for isolation in modes() {
+        let app = start_in(isolation).await;
+        let half = enter(&app, isolation).await;
+        upkeep::run(&app.app).await.unwrap();
+        upkeep::compare_directory(&app.app).await.unwrap();
+        assert_eq!(upkeep::renew_epochs(&app.app.db).await.unwrap(), 0);
+        assert!(list_stores(&app.ground().database.url(), isolation, &[half]).await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_location_that_cannot_be_is_refused_alone() {
+    let app = start_in(Isolation::Database).await;
+    let acme = app.register("Acme", "Ana", "ana@example.com", PASSWORD).await;
+    app.register("Bolt", "Ana", "ana@example.com", PASSWORD).await;
+    let locate = async |location: &str| {
+        let sql = format!("UPDATE organisations SET location = '{location}' WHERE name = 'Acme'");
+        execute(&app, &sql).await;
+        app.app.db.forget(acme.org_id());
+    };
+    let directory = list_directory(&app.app.db).await.unwrap();
+    let good = directory.into_iter().find(|(org, ..)| *org == acme.org_id()).unwrap().2.unwrap();
+    locate("Not a name").await;
+    let refused = is_founded(&app.app.db, acme.org_id()).await.unwrap_err();
+    assert!(refused.to_string().contains("no name of a store"), "{refused}");
+    let told = upkeep::renew_epochs(&app.app.db).await.unwrap_err().to_string();
+    assert!(told.contains("1 activity logs"), "{told}");
+    upkeep::compare_directory(&app.app).await.unwrap();
+    locate(&good).await;
+    assert!(is_founded(&app.app.db, acme.org_id()).await.unwrap());
 }
 
 async fn drop_store(url: &roomcast::db::DatabaseUrl, isolation: Isolation, org: OrgId) {
