@@ -9,14 +9,14 @@ use super::commit::{
     Entries, Placed, claims, insert, is_unavailable, observe, place, refuse, repeat, unknown, unreachable,
 };
 use super::queue::Waiting;
-use super::{Appended, Part};
+use super::{Appended, Part, Shared, start_lanes};
 use crate::activity::model::Head;
 use crate::activity::queries;
 use crate::db::{Db, DbError, Tx};
 use crate::error::{Error, Result};
 use crate::idempotency::Batch;
 use crate::transaction;
-use crate::types::{LogEntry, OrgId};
+use crate::types::{Isolation, LogEntry, OrgId};
 
 /// How long the outcome of a COMMIT is looked for: as long as a caller may reasonably hang. One attempt
 /// may itself last for the time that a connection or a lock is waited for.
@@ -33,41 +33,52 @@ const RESOLVE_PAUSE_MAX: Duration = Duration::from_secs(1);
 pub(super) fn settle_alone(part: Part, unresolved: Option<Unresolved>) {
     let tasks = part.shared.tasks.clone();
     tasks.spawn(async move {
-        let shared = Arc::clone(&part.shared);
-        let turns = if part.is_apart { &shared.own_alone } else { &shared.alone };
-        let turn = tokio::time::timeout(RESOLVE_WITHIN, turns.acquire()).await;
-        // Others that wait for their logs were first. It is never closed; if it were, going on would be right.
-        let Ok(_permit) = turn else {
-            let error =
-                DbError::Unreachable("logs that somebody holds were waited for first".to_owned()).into();
-            let error = if unresolved.is_some() { unknown(&error) } else { error };
-            return refuse(vec![part], &error);
-        };
-        if let Some(Unresolved { deadline, .. }) = unresolved
-            && deadline <= Instant::now()
-        {
-            let error = anyhow!("no connection became free to look for the outcome").into();
-            return refuse(vec![part], &unknown(&error));
+        let (shared, isolation) = (Arc::clone(&part.shared), part.isolation);
+        settle(&shared, part, unresolved).await;
+        if isolation.is_apart() {
+            // What came meanwhile. The writer's task may be busy with those that share a store.
+            start_lanes(&shared, isolation);
         }
-        let error = match append_alone(&shared.db, part.org, &part.items, unresolved).await {
-            Ok(placed) => return part.succeed(placed),
-            Err(error) => error,
-        };
-        if part.items.len() == 1 {
-            return part.answer([Err(error)]);
-        }
-        if !is_of_the_rows(&error) {
-            return refuse(vec![part], &error);
-        }
-        tracing::warn!(
-            organisation.id = %part.org,
-            error = format!("{error:#}"),
-            rows = part.items.len(),
-            "an organisation's part of a batch failed; each row is tried alone"
-        );
-        let answers = append_one_by_one(&shared.db, part.org, &part.items).await;
-        part.answer(answers);
     });
+}
+
+async fn settle(shared: &Shared, part: Part, unresolved: Option<Unresolved>) {
+    let turns = match part.isolation {
+        Isolation::Shared => &shared.alone,
+        Isolation::Schema => &shared.schema_alone,
+        Isolation::Database => &shared.database_alone,
+    };
+    let turn = tokio::time::timeout(RESOLVE_WITHIN, turns.acquire()).await;
+    // Others that wait for their logs were first. It is never closed; if it were, going on would be right.
+    let Ok(_permit) = turn else {
+        let error = DbError::Unreachable("logs that somebody holds were waited for first".to_owned()).into();
+        let error = if unresolved.is_some() { unknown(&error) } else { error };
+        return refuse(vec![part], &error);
+    };
+    if let Some(Unresolved { deadline, .. }) = unresolved
+        && deadline <= Instant::now()
+    {
+        let error = anyhow!("no connection became free to look for the outcome").into();
+        return refuse(vec![part], &unknown(&error));
+    }
+    let error = match append_alone(&shared.db, part.org, &part.items, unresolved).await {
+        Ok(placed) => return part.succeed(placed),
+        Err(error) => error,
+    };
+    if part.items.len() == 1 {
+        return part.answer([Err(error)]);
+    }
+    if !is_of_the_rows(&error) {
+        return refuse(vec![part], &error);
+    }
+    tracing::warn!(
+        organisation.id = %part.org,
+        error = format!("{error:#}"),
+        rows = part.items.len(),
+        "an organisation's part of a batch failed; each row is tried alone"
+    );
+    let answers = append_one_by_one(&shared.db, part.org, &part.items).await;
+    part.answer(answers);
 }
 
 /// Each row in a transaction of its own, in order. Once the database is away the rest is not tried.

@@ -56,7 +56,7 @@ pub(super) async fn commit_batch(shared: &Arc<Shared>, parts: Vec<Part>) {
             }
         }
         Err(error) if is_unavailable(&error) => {
-            let is_apart = parts.iter().all(|part| part.is_apart);
+            let is_apart = parts.iter().all(|part| part.isolation.is_apart());
             refuse(parts, &error);
             if !is_apart && matches!(error, Error::Database(DbError::Unreachable(_))) {
                 // Who came meanwhile has waited as long for a connection. Trying again for them, batch by

@@ -28,15 +28,19 @@ use crate::db::{Db, Engine};
 use crate::error::Result;
 use crate::idempotency::{Answer, Claim};
 use crate::telemetry::metric::APPEND_REJECTED;
-use crate::types::{LogEntry, OrgId};
+use crate::types::{Isolation, LogEntry, OrgId};
 
 /// Organisations that are settled by themselves at the same time. Each holds a connection of the pool
 /// while it waits, and requests need the others.
 const ALONE_AT_ONCE: usize = 4;
 
-/// Organisations with a store of their own that are written for at the same time. One that hangs holds its place until
-/// that is found out, which takes seconds; after that it is refused at once.
-const LANES: usize = 32;
+/// Organisations with a schema of their own that are written for at the same time, and of these that are settled by
+/// themselves. Each holds a connection of the pool that requests need.
+const SCHEMA_LANES: usize = 4;
+
+/// The same of organisations with a database of their own, which has connections of its own. One that hangs holds its
+/// place until that is found out, which takes seconds; after that it is refused at once.
+const DATABASE_LANES: usize = 32;
 
 /// On SQLite everybody takes turns with one connection, so a turn has to be short: the weight
 /// stands for about 5 ms of work.
@@ -67,11 +71,17 @@ struct Shared {
     /// Wakes the writer's task: there may be something to take.
     work: Notify,
     alone: Semaphore,
-    /// Organisations with a store of their own that are written for at the same time.
-    lanes: Arc<Semaphore>,
-    /// The same as `alone`, of those: a store that hangs keeps nobody of the others.
-    own_alone: Semaphore,
+    /// Organisations with a schema of their own that are written for at the same time.
+    schema_lanes: Arc<Semaphore>,
+    /// The same, of those with a database of their own.
+    database_lanes: Arc<Semaphore>,
+    /// The same as `alone`, of those with a schema of their own: one that is held keeps nobody of the others.
+    schema_alone: Semaphore,
+    /// The same, of those with a database of their own.
+    database_alone: Semaphore,
+    limits: BatchLimits,
     tasks: TaskTracker,
+    stop: CancellationToken,
 }
 
 impl Writer {
@@ -88,11 +98,15 @@ impl Writer {
             queues: Mutex::new(Queues::new(capacity)),
             work: Notify::new(),
             alone: Semaphore::new(ALONE_AT_ONCE),
-            lanes: Arc::new(Semaphore::new(LANES)),
-            own_alone: Semaphore::new(LANES),
+            schema_lanes: Arc::new(Semaphore::new(SCHEMA_LANES)),
+            database_lanes: Arc::new(Semaphore::new(DATABASE_LANES)),
+            schema_alone: Semaphore::new(SCHEMA_LANES),
+            database_alone: Semaphore::new(DATABASE_LANES),
+            limits,
             tasks: tasks.clone(),
+            stop,
         });
-        tasks.spawn(run(Arc::clone(&shared), limits, stop));
+        tasks.spawn(run(Arc::clone(&shared)));
         Self { shared }
     }
 
@@ -131,13 +145,22 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         // Remembered, but for the first time that an organisation is heard of.
         let isolation = self.shared.db.isolation(origin.org).await?;
+        if isolation.is_apart() {
+            // Before a lane waits for it.
+            self.shared.db.prepare(origin.org).await?;
+        }
         let waiting = Waiting::new(origin, activity, claim, isolation, answer);
         let pushed = self.shared.queues.lock().push(waiting);
         if let Err(rejection) = pushed {
             counter!(APPEND_REJECTED, "reason" => rejection.reason()).increment(1);
             return Err(rejection.into());
         }
-        self.shared.work.notify_one();
+        if isolation.is_apart() {
+            // The writer's task may be busy with those that share a store.
+            start_lanes(&self.shared, isolation);
+        } else {
+            self.shared.work.notify_one();
+        }
         answered
             .await
             .unwrap_or_else(|_| Err(anyhow!("the writer of the log ended without an answer").into()))
@@ -149,8 +172,7 @@ struct Part {
     org: OrgId,
     items: Vec<Waiting>,
     weight: usize,
-    /// It has a store of its own.
-    is_apart: bool,
+    isolation: Isolation,
     shared: Arc<Shared>,
 }
 
@@ -178,22 +200,27 @@ impl Drop for Part {
 }
 
 impl Shared {
-    /// What is taken of one that has a store of its own, and the right to write it.
-    fn take_own(self: &Arc<Self>, limits: BatchLimits) -> Option<(Part, OwnedSemaphorePermit)> {
+    /// What is taken of one that is so far apart, and the right to write it.
+    fn take_own(self: &Arc<Self>, isolation: Isolation) -> Option<(Part, OwnedSemaphorePermit)> {
+        let lanes = match isolation {
+            Isolation::Shared => return None,
+            Isolation::Schema => &self.schema_lanes,
+            Isolation::Database => &self.database_lanes,
+        };
         // First the right: what is taken waits for nothing.
-        let permit = Arc::clone(&self.lanes).try_acquire_owned().ok()?;
-        let taken = self.queues.lock().take_own(limits)?;
-        Some((self.part(taken, true), permit))
+        let permit = Arc::clone(lanes).try_acquire_owned().ok()?;
+        let taken = self.queues.lock().take_own(isolation, self.limits)?;
+        Some((self.part(taken, isolation), permit))
     }
 
     fn take(self: &Arc<Self>, limits: BatchLimits) -> Vec<Part> {
         let taken = self.queues.lock().take(limits);
-        taken.into_iter().map(|taken| self.part(taken, false)).collect()
+        taken.into_iter().map(|taken| self.part(taken, Isolation::Shared)).collect()
     }
 
-    fn part(self: &Arc<Self>, taken: Taken, is_apart: bool) -> Part {
+    fn part(self: &Arc<Self>, taken: Taken, isolation: Isolation) -> Part {
         let Taken { org, items, weight } = taken;
-        Part { org, items, weight, is_apart, shared: Arc::clone(self) }
+        Part { org, items, weight, isolation, shared: Arc::clone(self) }
     }
 }
 
@@ -210,23 +237,26 @@ impl Drop for Closing<'_> {
 
 /// Commits where the database is asked without a change of threads, which on SQLite is a thread of the writer's own: to
 /// have another take each batch there and back took as long as a statement.
-async fn run(shared: Arc<Shared>, limits: BatchLimits, stop: CancellationToken) {
+async fn run(shared: Arc<Shared>) {
     let db = shared.db.clone();
     // That thread is not to outlive this task, which ends with its runtime at the latest.
     let gone = CancellationToken::new();
     let _gone = gone.clone().drop_guard();
-    db.in_one_hop(serve(shared, limits, stop, gone)).await;
+    db.in_one_hop(serve(shared, gone)).await;
 }
 
-async fn serve(shared: Arc<Shared>, limits: BatchLimits, stop: CancellationToken, gone: CancellationToken) {
+async fn serve(shared: Arc<Shared>, gone: CancellationToken) {
+    let stop = &shared.stop;
     let _closing = Closing(&shared);
     while !gone.is_cancelled() {
         // Looked at each time, because under load the queues are never empty.
         if stop.is_cancelled() {
             shared.queues.lock().close();
         }
-        start_lanes(&shared, limits, &stop);
-        let parts = shared.take(limits);
+        for isolation in [Isolation::Schema, Isolation::Database] {
+            start_lanes(&shared, isolation);
+        }
+        let parts = shared.take(shared.limits);
         if !parts.is_empty() {
             commit::commit_batch(&shared, parts).await;
         } else if shared.queues.lock().is_drained() {
@@ -241,34 +271,29 @@ async fn serve(shared: Arc<Shared>, limits: BatchLimits, stop: CancellationToken
     }
 }
 
-/// Has those written for who have stores of their own, each on a task: what is slow there is slow for itself.
-fn start_lanes(shared: &Arc<Shared>, limits: BatchLimits, stop: &CancellationToken) {
-    while let Some((part, permit)) = shared.take_own(limits) {
-        let (lane, stop) = (Arc::clone(shared), stop.clone());
+/// Has those written for who are so far apart, each on a task: what is slow there is slow for itself.
+fn start_lanes(shared: &Arc<Shared>, isolation: Isolation) {
+    while let Some((part, permit)) = shared.take_own(isolation) {
+        let lane = Arc::clone(shared);
         shared.tasks.spawn(async move {
             let db = lane.db.clone();
-            db.in_one_hop(run_lane(lane, part, permit, limits, stop)).await;
+            db.in_one_hop(run_lane(lane, part, permit)).await;
         });
     }
 }
 
-/// Commits this part, and then those of whichever organisation with a store of its own is next.
-async fn run_lane(
-    shared: Arc<Shared>,
-    mut part: Part,
-    mut permit: OwnedSemaphorePermit,
-    limits: BatchLimits,
-    stop: CancellationToken,
-) {
+/// Commits this part, and then those of whichever organisation of its kind is next.
+async fn run_lane(shared: Arc<Shared>, mut part: Part, mut permit: OwnedSemaphorePermit) {
+    let isolation = part.isolation;
     loop {
         commit::commit_batch(&shared, vec![part]).await;
         drop(permit);
         // Somebody may have found no place free.
         shared.work.notify_one();
-        if stop.is_cancelled() {
+        if shared.stop.is_cancelled() {
             return;
         }
-        let Some(next) = shared.take_own(limits) else { return };
+        let Some(next) = shared.take_own(isolation) else { return };
         (part, permit) = next;
     }
 }

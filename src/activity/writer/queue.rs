@@ -33,8 +33,8 @@ pub(super) struct Waiting {
     pub(super) activity: Activity,
     /// The idempotency key under which it is asked for, if it is.
     pub(super) claim: Option<Claim>,
-    /// Its organisation has a store of its own.
-    is_apart: bool,
+    /// How far its organisation is apart.
+    isolation: Isolation,
     weight: usize,
     answer: oneshot::Sender<Result<Appended>>,
 }
@@ -47,11 +47,10 @@ impl Waiting {
         isolation: Isolation,
         answer: oneshot::Sender<Result<Appended>>,
     ) -> Self {
-        let is_apart = isolation.is_apart();
         // A key's row holds the entry once more.
         let copies = if claim.is_some() { 2 } else { 1 };
         let weight = (weight(&activity) * copies).min(MAX_WEIGHT);
-        Self { id: ActivityId::new(), origin, activity, claim, is_apart, weight, answer }
+        Self { id: ActivityId::new(), origin, activity, claim, isolation, weight, answer }
     }
 
     /// Tells the caller, who may be gone.
@@ -165,26 +164,43 @@ pub(super) struct Queues {
     by_org: HashMap<OrgId, OrgQueue>,
     /// The organisations that have something to give, each once, in the order of their turns.
     turns: VecDeque<OrgId>,
-    /// The same, of those with a store of their own: a batch is of one store.
-    own_turns: VecDeque<OrgId>,
+    /// The same, of those with a schema of their own: a batch is of one store.
+    schema_turns: VecDeque<OrgId>,
+    /// The same, of those with a database of their own.
+    database_turns: VecDeque<OrgId>,
     weight: usize,
     waiting: usize,
     closed: bool,
 }
 
-#[derive(Default)]
 struct OrgQueue {
     waiting: VecDeque<Waiting>,
     weight: usize,
     away: bool,
-    /// It has a store of its own.
-    is_apart: bool,
+    isolation: Isolation,
 }
 
 impl Queues {
     pub(super) fn new(capacity: usize) -> Self {
-        let (by_org, turns, own_turns) = (HashMap::new(), VecDeque::new(), VecDeque::new());
-        Self { capacity, by_org, turns, own_turns, weight: 0, waiting: 0, closed: false }
+        Self {
+            capacity,
+            by_org: HashMap::new(),
+            turns: VecDeque::new(),
+            schema_turns: VecDeque::new(),
+            database_turns: VecDeque::new(),
+            weight: 0,
+            waiting: 0,
+            closed: false,
+        }
+    }
+
+    /// The turns of organisations that are so far apart.
+    fn turns(&mut self, isolation: Isolation) -> &mut VecDeque<OrgId> {
+        match isolation {
+            Isolation::Shared => &mut self.turns,
+            Isolation::Schema => &mut self.schema_turns,
+            Isolation::Database => &mut self.database_turns,
+        }
     }
 
     /// How much one organisation may hold.
@@ -205,16 +221,18 @@ impl Queues {
         if self.weight + waiting.weight > self.capacity {
             return Err(Rejection::Full);
         }
-        let queue = self.by_org.entry(org).or_default();
-        if queue.waiting.is_empty() && !queue.away {
-            queue.is_apart = waiting.is_apart;
-            let turns = if queue.is_apart { &mut self.own_turns } else { &mut self.turns };
-            turns.push_back(org);
-        }
+        let isolation = waiting.isolation;
+        let fresh = || OrgQueue { waiting: VecDeque::new(), weight: 0, away: false, isolation };
+        let queue = self.by_org.entry(org).or_insert_with(fresh);
+        let has_turn = queue.away || !queue.waiting.is_empty();
         self.weight += waiting.weight;
         self.waiting += 1;
         queue.weight += waiting.weight;
         queue.waiting.push_back(waiting);
+        if !has_turn {
+            queue.isolation = isolation;
+            self.turns(isolation).push_back(org);
+        }
         Ok(())
     }
 
@@ -250,9 +268,9 @@ impl Queues {
         taken
     }
 
-    /// Takes what one transaction may do of the organisation with a store of its own whose turn it is.
-    pub(super) fn take_own(&mut self, mut limits: BatchLimits) -> Option<Taken> {
-        let org = self.own_turns.pop_front()?;
+    /// Takes what one transaction may do of the organisation whose turn it is among those that are so far apart.
+    pub(super) fn take_own(&mut self, isolation: Isolation, mut limits: BatchLimits) -> Option<Taken> {
+        let org = self.turns(isolation).pop_front()?;
         let queue = self.by_org.get_mut(&org)?;
         let mut taken = Taken { org, items: Vec::new(), weight: 0 };
         while let Some(item) = queue.pop_within(&mut limits, 0, taken.items.is_empty()) {
@@ -275,8 +293,8 @@ impl Queues {
         if queue.waiting.is_empty() {
             self.by_org.remove(&org);
         } else {
-            let turns = if queue.is_apart { &mut self.own_turns } else { &mut self.turns };
-            turns.push_back(org);
+            let isolation = queue.isolation;
+            self.turns(isolation).push_back(org);
         }
     }
 
@@ -290,7 +308,8 @@ impl Queues {
         self.closed = true;
         self.waiting = 0;
         self.turns.clear();
-        self.own_turns.clear();
+        self.schema_turns.clear();
+        self.database_turns.clear();
         let queues = self.by_org.values_mut();
         queues.flat_map(|queue| queue.waiting.drain(..)).collect()
     }
@@ -437,5 +456,33 @@ mod tests {
         assert!(!queues.is_drained());
         assert_eq!(queues.take(BatchLimits::NONE).len(), 1);
         assert!(queues.is_drained());
+    }
+
+    #[test]
+    fn who_is_apart_has_turns_among_its_kind() {
+        let mut queues = Queues::new(1024);
+        let mut push = |isolation| {
+            let Waiting { origin, activity, .. } = small(OrgId::new());
+            let org = origin.org;
+            let waiting = Waiting::new(origin, activity, None, isolation, oneshot::channel().0);
+            queues.push(waiting).unwrap();
+            org
+        };
+        let [database, schema, shared] =
+            [Isolation::Database, Isolation::Schema, Isolation::Shared].map(&mut push);
+        let limits = BatchLimits::NONE;
+        assert_eq!(sizes(&queues.take(limits)), [(shared, 1)]);
+        for (isolation, org) in [(Isolation::Schema, schema), (Isolation::Database, database)] {
+            let taken = queues.take_own(isolation, limits).unwrap();
+            assert_eq!(taken.org, org);
+            assert!(queues.take_own(isolation, limits).is_none());
+            // What comes meanwhile has its turn when that is settled.
+            let Waiting { mut origin, activity, .. } = small(org);
+            origin.org = org;
+            queues.push(Waiting::new(origin, activity, None, isolation, oneshot::channel().0)).unwrap();
+            assert!(queues.take_own(isolation, limits).is_none());
+            queues.release(org, taken.weight);
+            assert_eq!(queues.take_own(isolation, limits).unwrap().org, org);
+        }
     }
 }
