@@ -63,7 +63,7 @@ const MAX_FOLLOWS: usize = 2;
 const MAX_OWN_READS: usize = 8;
 
 /// Schemas that the sweep looks at, at once. They share the connections of everybody.
-const MAX_SCHEMA_LOOKS: usize = 2;
+const MAX_SCHEMA_LOOKS: usize = 4;
 
 /// Databases that the sweep looks at, at once. One that is away takes seconds the first time.
 const MAX_DATABASE_LOOKS: usize = 8;
@@ -379,7 +379,11 @@ impl Inner {
     /// What bounds the reads of an organisation's log: this, unless its store is its own.
     async fn bound<'a>(&'a self, org: OrgId, bound: &'a Semaphore) -> &'a Semaphore {
         match self.db.isolation(org).await {
-            Ok(isolation) if isolation.is_apart() => &self.own_reads,
+            Ok(isolation) if isolation.is_apart() => {
+                // Before others wait for it, and where that fails, the read tells.
+                drop(self.db.prepare(org).await);
+                &self.own_reads
+            }
             // Where the directory is away, the read tells.
             Ok(_) | Err(_) => bound,
         }

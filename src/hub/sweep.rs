@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::Inner;
@@ -81,11 +82,32 @@ struct OwnStores {
     looks: HashMap<OrgId, Look>,
 }
 
+/// After so many failures in a row the pause before the next look grows no further.
+const MAX_DOUBLINGS: u32 = 2;
+
 /// A look at one of them.
 struct Look {
-    at: Instant,
+    next: Arc<Mutex<Next>>,
     /// Whose permit it holds as long as it is under way.
     under_way: Arc<Semaphore>,
+}
+
+/// When the next look is due.
+struct Next {
+    at: Instant,
+    failures: u32,
+}
+
+impl Next {
+    /// What hangs takes longer to fail than the pause between two looks: the pause begins when it has failed.
+    fn after(&mut self, is_known: bool, every: Duration) {
+        if is_known {
+            self.failures = 0;
+            return;
+        }
+        self.failures = (self.failures + 1).min(MAX_DOUBLINGS);
+        self.at = Instant::now() + every * (1 << (self.failures - 1));
+    }
 }
 
 /// Whether the room's organisation has a store of its own. One that is not remembered just now has its turn the next
@@ -104,21 +126,23 @@ fn sweep_apart(hub: &Arc<Inner>, rooms: Vec<Arc<Room>>, own: &mut OwnStores) {
             Some(Isolation::Schema | Isolation::Shared) | None => (INTERVAL, &hub.schema_looks),
         };
         let look = own.looks.entry(room.org).or_insert_with(|| {
-            let at = Instant::now().checked_sub(every).unwrap_or_else(Instant::now);
-            Look { at, under_way: Arc::new(Semaphore::new(1)) }
+            let next = Next { at: Instant::now(), failures: 0 };
+            Look { next: Arc::new(Mutex::new(next)), under_way: Arc::new(Semaphore::new(1)) }
         });
-        if look.at.elapsed() < every {
+        let now = Instant::now();
+        if now < look.next.lock().at {
             continue;
         }
         let Ok(turn) = Arc::clone(&look.under_way).try_acquire_owned() else { continue };
-        look.at = Instant::now();
-        let (sweeping, places) = (Arc::clone(hub), Arc::clone(places));
+        look.next.lock().at = now + every;
+        let (sweeping, places, next) = (Arc::clone(hub), Arc::clone(places), Arc::clone(&look.next));
         hub.tasks.spawn(async move {
             let stop = sweeping.stop.clone();
             stop.run_until_cancelled(async {
                 // It is never closed; if it were, going on would be right.
                 let _place = places.acquire().await;
-                sweep(&sweeping, &[room]).await;
+                let is_known = sweep(&sweeping, &[room]).await;
+                next.lock().after(is_known, every);
             })
             .await;
             drop(turn);
@@ -126,8 +150,10 @@ fn sweep_apart(hub: &Arc<Inner>, rooms: Vec<Arc<Room>>, own: &mut OwnStores) {
     }
 }
 
-/// Compares the heads of these rooms' logs with where the rooms stood before the heads were read.
-async fn sweep(hub: &Inner, rooms: &[Arc<Room>]) {
+/// Compares the heads of these rooms' logs with where the rooms stood before the heads were read. False where some could
+/// not be read.
+async fn sweep(hub: &Inner, rooms: &[Arc<Room>]) -> bool {
+    let mut are_known = true;
     let marked = rooms.iter().filter_map(|room| Some((room, room.core.lock().mark()?)));
     let marked: Vec<(&Arc<Room>, Mark)> = marked.collect();
     for chunk in marked.chunks(CHUNK) {
@@ -138,6 +164,7 @@ async fn sweep(hub: &Inner, rooms: &[Arc<Room>]) {
             Err(error) => {
                 hub.metrics.sweep_failures.increment(1);
                 tracing::warn!(error = %error, "cannot look for what other nodes have committed");
+                are_known = false;
                 continue;
             }
         };
@@ -152,6 +179,7 @@ async fn sweep(hub: &Inner, rooms: &[Arc<Room>]) {
             }
         }
     }
+    are_known
 }
 
 /// The heads of these logs, a read for each store. That is one but where a node had forgotten where somebody is.
@@ -190,4 +218,24 @@ fn bound_memory(hub: &Inner, rooms: &[Arc<Room>]) {
 )]
 fn count_as_f64(count: usize) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_is_looked_at_later_and_later() {
+        let every = Duration::from_secs(2);
+        let mut next = Next { at: Instant::now(), failures: 0 };
+        for times in [1, 2, 2] {
+            let failed_at = Instant::now();
+            next.after(false, every);
+            assert!(next.at >= failed_at + every * times);
+            assert!(next.at <= Instant::now() + every * times);
+        }
+        let due = next.at;
+        next.after(true, every);
+        assert_eq!((next.at, next.failures), (due, 0));
+    }
 }
