@@ -45,6 +45,18 @@ const LATER_RIGHTS: &str = "SELECT n.nspname::text AS text FROM pg_namespace n, 
             WHERE d.defaclnamespace = n.oid AND d.defaclobjtype = 'r' AND a.grantee = r.oid
             AND d.defaclrole = (SELECT oid FROM pg_roles WHERE rolname = current_user))";
 
+/// The tables of organisations among these schemas that row-level security does not guard as migrations had it. The
+/// directory names organisations, and is everybody's.
+const UNGUARDED: &str = "SELECT n.nspname || '.' || c.relname AS text
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, pg_roles r
+    WHERE r.rolname = $1 AND n.nspname = ANY ($2) AND n.nspname <> 'central' AND c.relkind IN ('r', 'p')
+        AND NOT starts_with(c.relname, '__') AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND COALESCE((
+            SELECT count(*) = 1 AND bool_and(p.polcmd = '*' AND p.polpermissive AND p.polroles = '{0}'
+                AND pg_get_expr(p.polqual, p.polrelid) LIKE '(org_id = ANY (%roomcast.orgs%)'
+                AND pg_get_expr(p.polqual, p.polrelid) = pg_get_expr(coalesce(p.polwithcheck, p.polqual), p.polrelid))
+            FROM pg_policy p WHERE p.polrelid = c.oid), false))
+    ORDER BY 1";
+
 /// The name of the role of a database, and of who is signed in there.
 #[derive(Debug, Clone, QueryableByName)]
 pub(in crate::db) struct Role {
@@ -137,6 +149,14 @@ impl Role {
                 format!("the role {} lacks rights, or has too many, on {}", self.name, wrong.join(", "));
             bail!(self.refusal(&why, &rights.join("\n")));
         }
+        let open = self.list(conn, UNGUARDED, schemas).await?;
+        if !open.is_empty() {
+            bail!(
+                "row-level security or its one policy is missing, or is another than the migrations made, on {}: \
+                 without it organisations in shared tables are not safe from each other",
+                open.join(", ")
+            );
+        }
         Ok(())
     }
 
@@ -189,6 +209,7 @@ impl Role {
     /// What gives it its rights on a schema: rows, and nothing else.
     fn rights(&self, schema: &str) -> String {
         let Self { quoted, .. } = self;
+        let schema = format!("\"{}\"", schema.replace('"', "\"\""));
         format!(
             "REVOKE ALL ON SCHEMA {schema} FROM {quoted}; GRANT USAGE ON SCHEMA {schema} TO {quoted};
              REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {quoted};

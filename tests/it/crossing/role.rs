@@ -204,6 +204,46 @@ async fn whoever_may_not_is_told_what_to_run() {
     owned.gone().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_finds_tables_that_nothing_guards() {
+    if !on_postgres() {
+        return not_run("it is about PostgreSQL");
+    }
+    let database = TestDatabase::create().await;
+    let db = database.db().await;
+    db.require_role().await.unwrap();
+    let superuser = postgres(&database.url_text()).await;
+    let tenant = "CREATE POLICY tenant ON users USING \
+        (org_id = ANY((SELECT current_setting('roomcast.orgs', true)::uuid[])::uuid[]))";
+    let again = &format!("DROP POLICY tenant ON users; {tenant}");
+    for (wrong, undo) in [
+        ("ALTER TABLE users NO FORCE ROW LEVEL SECURITY", "ALTER TABLE users FORCE ROW LEVEL SECURITY"),
+        ("ALTER TABLE users DISABLE ROW LEVEL SECURITY", "ALTER TABLE users ENABLE ROW LEVEL SECURITY"),
+        ("CREATE POLICY more ON users USING (true)", "DROP POLICY more ON users"),
+        ("DROP POLICY tenant ON users", tenant),
+        ("ALTER POLICY tenant ON users WITH CHECK (true)", again),
+        ("DROP POLICY tenant ON users; CREATE POLICY tenant ON users USING (org_id = org_id OR true)", again),
+    ] {
+        superuser.batch_execute(&format!("SET search_path TO shared; {wrong}")).await.unwrap();
+        let told = db.require_role().await.unwrap_err().to_string();
+        assert!(told.contains("shared.users"), "{wrong}: {told}");
+        superuser.batch_execute(undo).await.unwrap();
+        db.require_role().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_organisation_reaches_the_directory_by_its_name_alone() {
+    if !on_postgres() {
+        return not_run("it is about PostgreSQL");
+    }
+    let database = TestDatabase::create().await;
+    let db = database.db().await;
+    let mut tx = db.orgs(Vec::new()).begin_read().await.unwrap();
+    let told = with_conn!(&mut *tx, |c| sql_query("SELECT FROM accounts").execute(c).await).unwrap_err();
+    assert!(told.to_string().contains("does not exist"), "{told}");
+}
+
 /// A pooled connection keeps its role as long as it lives: nothing that the hub sends takes it off.
 #[test]
 fn nothing_gives_a_connection_its_old_role_back() {
