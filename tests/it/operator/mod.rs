@@ -11,6 +11,8 @@ pub(crate) mod upkeep;
 
 use std::process::ExitStatus;
 
+use roomcast::types::Isolation;
+
 use crate::harness::Child;
 use crate::harness::app::SIGNING_KEY;
 
@@ -67,9 +69,11 @@ const UNLIMITED: [(&str, &str); 6] = [
     ("MAX_SOCKETS_PER_USER", "0"),
 ];
 
-/// What a hub in this folder needs; it makes its own signing key.
+/// What a hub in this folder needs, whose organisations share their tables: a backup is of one file. It makes its own
+/// signing key.
 fn folder_environment(folder: &std::path::Path) -> Vec<(&str, &str)> {
-    let mut environment = vec![("ROOMCAST_DATA_DIR", folder.to_str().unwrap())];
+    let mut environment =
+        vec![("ROOMCAST_DATA_DIR", folder.to_str().unwrap()), ("TENANT_ISOLATION", Isolation::Shared.name())];
     environment.extend(UNLIMITED);
     environment
 }
