@@ -13,8 +13,9 @@ use super::model::{DirectoryEntry, Settings};
 use super::{queries, service};
 use crate::app::App;
 use crate::auth::{Membership, memberships};
+use crate::db::DbError;
 use crate::error::{Error, LogFailure as _, Result};
-use crate::types::{AccountId, OrgId, Timestamp};
+use crate::types::{AccountId, OrgId, OrgIds, Timestamp};
 use crate::{read, transaction, users};
 
 /// How long after the start it first looks: what a crash left is from before it, and a start is busy.
@@ -109,10 +110,19 @@ async fn check_organisations(app: &App, before: Timestamp, after: OrgId) -> Resu
     Ok(ids.last().copied())
 }
 
-/// Of an organisation's own store that cannot be read nothing is known, whatever is wrong with it. Only where it is
-/// everybody's does that end the round.
+/// Of an organisation's own store that cannot be read nothing is known this time, whatever is wrong with it. Only where it
+/// is everybody's does that end the round.
 fn skip(app: &App, error: Error, orgs: Vec<OrgId>) -> Result<Vec<OrgId>> {
-    if app.db.is_own_store(&orgs) { Ok(orgs) } else { Err(error) }
+    if !app.db.is_own_store(&orgs) {
+        return Err(error);
+    }
+    // That a store cannot be used is told by whoever finds it out.
+    if !matches!(error, Error::Database(DbError::TenantUnavailable(_))) {
+        tracing::error_span!("skip", organisation.ids = %OrgIds(orgs.clone())).in_scope(|| {
+            Err::<(), _>(error).log_failure("compare the directory with an organisation's store");
+        });
+    }
+    Ok(orgs)
 }
 
 fn is_stale(entry: &DirectoryEntry, settings: &Settings) -> bool {

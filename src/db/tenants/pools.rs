@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use metrics::{counter, gauge};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::super::{Db, DbError, Pools};
 use super::{Tenant, TenantBounds};
@@ -97,7 +98,8 @@ impl OpenStores {
         }
     }
 
-    fn try_acquire(&self, db: &Db, tenant: &Arc<Tenant>) -> Result<Option<InUse>, DbError> {
+    /// The same, or `None` where all places are in use.
+    pub(super) fn try_acquire(&self, db: &Db, tenant: &Arc<Tenant>) -> Result<Option<InUse>, DbError> {
         let in_use =
             |open: &Arc<Open>| Some(InUse { open: Some(Arc::clone(open)), freed: Arc::clone(&self.freed) });
         let mut by_org = self.by_org.lock();
@@ -131,11 +133,18 @@ impl OpenStores {
         Ok(in_use(&open))
     }
 
-    /// Closes this organisation's, if nobody uses it; whoever does keeps it.
-    pub(super) fn close(&self, org: OrgId) {
-        let mut by_org = self.by_org.lock();
-        close(by_org.remove(&org).into_iter().collect());
-        gauge(by_org.len());
+    /// Closes this organisation's and returns once they are closed, but for what somebody uses, who keeps it.
+    pub(super) async fn close(&self, org: OrgId) -> Result<(), JoinError> {
+        let closed = {
+            let mut by_org = self.by_org.lock();
+            let closed = close(by_org.remove(&org).into_iter().collect());
+            gauge(by_org.len());
+            closed
+        };
+        match closed {
+            Some(closed) => closed.await,
+            None => Ok(()),
+        }
     }
 
     pub(super) fn close_idle(&self) -> usize {
@@ -154,10 +163,11 @@ fn gauge(open: usize) {
     gauge!(TENANT_STORES_OPEN).set(open as f64);
 }
 
-/// The last connection to a SQLite file writes its log back into it, which is to hold up nobody.
-fn close(stores: Vec<Arc<Open>>) {
-    if !stores.is_empty() {
-        counter!(TENANT_STORES_CLOSED).increment(stores.len() as u64);
-        tokio::task::spawn_blocking(move || drop(stores));
+/// The last connection to a SQLite file writes its log back into it, which is to hold up nobody who has not to wait for it.
+fn close(stores: Vec<Arc<Open>>) -> Option<JoinHandle<()>> {
+    if stores.is_empty() {
+        return None;
     }
+    counter!(TENANT_STORES_CLOSED).increment(stores.len() as u64);
+    Some(tokio::task::spawn_blocking(move || drop(stores)))
 }

@@ -7,13 +7,13 @@ use std::path::Path;
 use anyhow::Context as _;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
-use diesel::sqlite::SqliteConnection;
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 
 use super::super::postgres::Postgres;
 use super::super::replace::{sync_folder, with_suffix};
 use super::super::schema::organisations;
+use super::super::sqlite::Sqlite;
 use super::super::{Conn, Db, DbError, Pools};
 use super::placement::Tenant;
 use super::provision::{GATE_TIMEOUT, TENANT_SCHEMA, exists, lock};
@@ -77,7 +77,7 @@ impl Db {
             return Ok(Removal::Kept);
         }
         self.forget(tenant.org);
-        self.tenants().open.close(tenant.org);
+        self.tenants().open.close(tenant.org).await?;
         crash_point("store-disowned");
         let removal = remove().await?;
         crash_point("store-removed");
@@ -169,7 +169,8 @@ fn remove_file(path: &Path, org: OrgId) -> anyhow::Result<Removal> {
     if !path.is_file() {
         return Ok(Removal::Done);
     }
-    let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
+    // It waits for whoever is closing the file just now and has it alone meanwhile.
+    let mut conn = Sqlite::connect_for_migrations(path)?;
     let query = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'settings') AS found";
     let found: Found = diesel::RunQueryDsl::get_result(sql_query(query), &mut conn)?;
     if found.found {

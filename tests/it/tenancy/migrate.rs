@@ -3,7 +3,7 @@
 use roomcast::db::DatabaseUrl;
 use roomcast::types::{Isolation, OrgId};
 
-use super::{modes, start_in};
+use super::{connect_to_file, modes, start_in};
 use crate::harness::app::SIGNING_KEY;
 use crate::harness::database::with_database;
 use crate::harness::environment::{on_postgres, postgres};
@@ -19,14 +19,9 @@ async fn run(url: &DatabaseUrl, isolation: Isolation, org: OrgId, sql: &str) {
     let id = org.as_uuid().simple();
     match url {
         DatabaseUrl::Sqlite(path) => {
-            use diesel::Connection as _;
             use diesel::connection::SimpleConnection as _;
 
-            let folder =
-                path.with_file_name(format!("{}.tenants", path.file_name().unwrap().to_str().unwrap()));
-            let file = folder.join(format!("t_{id}.db"));
-            let mut conn = diesel::SqliteConnection::establish(file.to_str().unwrap()).unwrap();
-            conn.batch_execute(sql).unwrap();
+            connect_to_file(path, org).batch_execute(sql).unwrap();
         }
         DatabaseUrl::Postgres(url) => {
             let (url, schema) = match isolation {

@@ -6,7 +6,10 @@ mod migrate;
 mod migrations;
 mod stores;
 
+use std::path::{Path, PathBuf};
+
 use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
 use diesel_async::RunQueryDsl;
 use roomcast::db::schema::{organisations, settings};
 use roomcast::db::{DatabaseUrl, Db};
@@ -43,13 +46,22 @@ async fn is_founded(db: &Db, org: OrgId) -> Result<bool> {
     Ok(count == 1)
 }
 
+/// Where SQLite's files of organisations are, beside the main one.
+fn folder_of(path: &Path) -> PathBuf {
+    path.with_file_name(format!("{}.tenants", path.file_name().unwrap().to_str().unwrap()))
+}
+
+/// A connection of the test's own to an organisation's file.
+fn connect_to_file(path: &Path, org: OrgId) -> SqliteConnection {
+    let file = folder_of(path).join(format!("t_{}.db", org.as_uuid().simple()));
+    diesel::Connection::establish(file.to_str().unwrap()).unwrap()
+}
+
 /// The stores that there are of their own, whatever the directory says.
 async fn list_stores(url: &DatabaseUrl, isolation: Isolation, of: &[OrgId]) -> Vec<String> {
     match url {
         DatabaseUrl::Sqlite(path) => {
-            let folder =
-                path.with_file_name(format!("{}.tenants", path.file_name().unwrap().to_str().unwrap()));
-            let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+            let Ok(entries) = std::fs::read_dir(folder_of(path)) else { return Vec::new() };
             let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
             names.filter_map(|name| name.strip_suffix(".db").map(str::to_owned)).collect()
         }

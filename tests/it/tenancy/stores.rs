@@ -8,7 +8,7 @@ use roomcast::upkeep;
 use roomcast::with_conn;
 use serde_json::json;
 
-use super::{is_founded, list_directory, list_stores, modes, start_in};
+use super::{connect_to_file, folder_of, is_founded, list_directory, list_stores, modes, start_in};
 use crate::harness::environment::{not_run, on_postgres};
 use crate::harness::{PASSWORD, Person, TestApp, eventually};
 
@@ -219,6 +219,35 @@ async fn a_founding_that_is_taken_up_again_makes_its_store_anew() {
     }
 }
 
+/// Whoever closes a file as the last has it alone for as long as that takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_being_closed_is_removed_after_that() {
+    use diesel::connection::SimpleConnection as _;
+
+    if on_postgres() {
+        return not_run("it is about SQLite's files");
+    }
+    let app = start_in(Isolation::Database).await;
+    let roomcast::db::DatabaseUrl::Sqlite(path) = app.ground().database.url() else { unreachable!() };
+    let (org, at) = (OrgId::new(), app.clock().now());
+    enter_as(&app, org, Isolation::Database, at).await;
+    app.app.db.prepare(org).await.unwrap();
+    let mut closing = connect_to_file(&path, org);
+    closing.batch_execute("PRAGMA locking_mode = EXCLUSIVE; SELECT * FROM settings").unwrap();
+    let close = async {
+        eventually("the removal to begin", async || {
+            let directory = list_directory(&app.app.db).await.unwrap();
+            matches!(directory[..], [(_, _, None)]).then_some(())
+        })
+        .await;
+        drop(closing);
+    };
+    let (removal, ()) = tokio::join!(app.app.db.remove_unfounded(org, at), close);
+    assert_eq!(removal.unwrap(), Removal::Done);
+    assert!(list_directory(&app.app.db).await.unwrap().is_empty());
+    assert!(list_stores(&app.ground().database.url(), Isolation::Database, &[org]).await.is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_could_not_be_made_is_made_later() {
     if on_postgres() {
@@ -226,7 +255,7 @@ async fn a_store_that_could_not_be_made_is_made_later() {
     }
     let app = start_in(Isolation::Database).await;
     let roomcast::db::DatabaseUrl::Sqlite(path) = app.ground().database.url() else { unreachable!() };
-    let folder = path.with_file_name(format!("{}.tenants", path.file_name().unwrap().to_str().unwrap()));
+    let folder = folder_of(&path);
     std::fs::write(&folder, "in the way").unwrap();
     let org = enter(&app, Isolation::Database).await;
     let refused = is_founded(&app.app.db, org).await.unwrap_err();
@@ -273,9 +302,7 @@ async fn drop_store(url: &roomcast::db::DatabaseUrl, isolation: Isolation, org: 
     let id = org.as_uuid().simple().to_string();
     match url {
         roomcast::db::DatabaseUrl::Sqlite(path) => {
-            let folder =
-                path.with_file_name(format!("{}.tenants", path.file_name().unwrap().to_str().unwrap()));
-            std::fs::remove_file(folder.join(format!("t_{id}.db"))).unwrap();
+            std::fs::remove_file(folder_of(path).join(format!("t_{id}.db"))).unwrap();
         }
         roomcast::db::DatabaseUrl::Postgres(url) => {
             let sql = match isolation {
