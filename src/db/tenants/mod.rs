@@ -17,8 +17,8 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use self::placement::Remembered;
 pub(super) use self::placement::Tenant;
+use self::placement::{Placement, Remembered};
 pub(super) use self::pools::InUse;
 use self::pools::OpenStores;
 use self::provision::GATE_TIMEOUT;
@@ -119,11 +119,24 @@ impl Tenants {
 }
 
 impl Db {
-    /// Where a part is that is not apart, where that is known without asking: nearly always.
+    /// Where a part is, where that is known without asking and nothing has to be waited for: nearly always.
     pub(super) fn known_ground(&self, part: &Part) -> Option<Ground> {
         let Part::Of(orgs) = part else { return Some(Ground::Main) };
-        let is_shared = |org: &OrgId| matches!(self.recall(*org), Some(Placement::Shared));
-        orgs.iter().all(is_shared).then_some(Ground::Main)
+        let [org] = orgs.as_slice() else {
+            let is_shared = |org: &OrgId| matches!(self.recall(*org), Some(Placement::Shared));
+            return orgs.iter().all(is_shared).then_some(Ground::Main);
+        };
+        match self.recall(*org)? {
+            Placement::Shared => Some(Ground::Main),
+            Placement::Own(tenant) if tenant.is_ready() => match tenant.isolation {
+                Isolation::Shared | Isolation::Schema => Some(Ground::Schema(tenant)),
+                // What goes wrong is told to who asks again and waits.
+                Isolation::Database => {
+                    self.tenants().open.try_acquire(self, &tenant).ok().flatten().map(Ground::Database)
+                }
+            },
+            Placement::Own(_) | Placement::Broken { .. } => None,
+        }
     }
 
     /// Where a part is, its store made and up to date.
