@@ -13,6 +13,7 @@ mod conn;
 mod error;
 mod hop;
 mod migrate;
+mod pipeline;
 mod postgres;
 pub mod probe;
 pub mod replace;
@@ -21,6 +22,7 @@ mod scope;
 pub mod snapshot;
 mod sqlite;
 mod tenants;
+mod tx;
 mod url;
 
 use std::collections::BTreeSet;
@@ -36,9 +38,10 @@ pub use error::{DbError, Unavailable};
 pub use migrate::MigrationState;
 pub(crate) use postgres::unverified_tls;
 use scope::Part;
-pub use scope::{Ask, CommitSink, Last, Patience, Scope, Tx};
+pub use scope::{Ask, Scope};
 use tenants::Tenants;
 pub use tenants::{Removal, TenantBounds, TenantMigration, TenantState};
+pub use tx::{CommitSink, Last, Patience, Tx};
 pub use url::DatabaseUrl;
 
 /// The versions of the migrations that this version has for SQLite.
