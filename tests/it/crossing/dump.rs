@@ -34,7 +34,8 @@ async fn rows(conn: &mut Conn, engine: Engine, table: &str, condition: &str) -> 
 
 /// The tables of the store that a scope of an organisation opens.
 const POSTGRES_TABLES: &str = "SELECT c.relname::text AS text FROM pg_class c
-    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND c.relname NOT LIKE '\\_\\_%'";
+    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND c.relname NOT LIKE '\\_\\_%'
+    ORDER BY 1";
 const SQLITE_TABLES: &str = "SELECT t.name AS text FROM sqlite_schema t WHERE t.type = 'table'
     AND EXISTS (SELECT 1 FROM pragma_table_info(t.name) c WHERE c.name = 'org_id' AND c.pk = 1)";
 
