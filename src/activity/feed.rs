@@ -6,24 +6,40 @@ use serde_json::value::RawValue;
 use super::model::ActivityRow;
 use super::queries::feed::{self, Filter};
 use crate::app::App;
+use crate::db::Conn;
 use crate::error::Result;
 use crate::http::page::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::http::{Fields, FromFields, Member, Page};
 use crate::read;
-use crate::types::{InvalidText, Seq, UserId};
+use crate::types::{InvalidText, OrgId, Role, Seq, UserId};
+
+/// Who reads a log.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader {
+    /// Of which organisation.
+    pub org: OrgId,
+    /// Their membership in it.
+    pub user: UserId,
+    /// Their present role, which decides what they may see.
+    pub role: Role,
+}
 
 /// Which part of the log is asked for.
 #[derive(Debug)]
-pub(crate) struct FeedQuery {
-    pub(crate) from: From,
-    pub(crate) kind: Option<ActivityType>,
-    pub(crate) actor: Option<UserId>,
-    pub(crate) limit: i64,
+pub struct FeedQuery {
+    /// Where it begins, and in which direction it goes.
+    pub from: From,
+    /// Only what is of this type.
+    pub kind: Option<ActivityType>,
+    /// Only what this user did.
+    pub actor: Option<UserId>,
+    /// Most activities on a page.
+    pub limit: i64,
 }
 
 /// Where a page begins, and in which direction it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum From {
+pub enum From {
     /// The newest, or what is older than this: newest first.
     Before(Option<Seq>),
     /// What is newer than this: oldest first.
@@ -32,7 +48,7 @@ pub(crate) enum From {
 
 /// The name of a type of activity. One that no activity has finds nothing.
 #[derive(Debug)]
-pub(crate) struct ActivityType(String);
+pub struct ActivityType(String);
 
 impl ActivityType {
     /// The name itself.
@@ -90,8 +106,13 @@ fn count_within(rows: &[ActivityRow], max_bytes: usize) -> i64 {
 /// A page of the activities that the caller may see in their present role, as the bytes that every
 /// protocol sends.
 pub(crate) async fn list(app: &App, member: &Member, query: &FeedQuery) -> Result<Page<Box<RawValue>>> {
-    let filter = Filter { org: member.org, user: member.user, role: member.role, query };
-    let rows = read!(app.db.org(member.org), |conn| Ok(feed::list(conn, &filter, query.limit + 1).await?))?;
+    let reader = Reader { org: member.org, user: member.user, role: member.role };
+    read!(app.db.org(member.org), |conn| read_page(conn, reader, query).await)
+}
+
+/// The same for any reader. It takes several queries, so `conn` has to show them one snapshot.
+pub async fn read_page(conn: &mut Conn, reader: Reader, query: &FeedQuery) -> Result<Page<Box<RawValue>>> {
+    let rows = feed::list(conn, &Filter { reader, query }, query.limit + 1).await?;
     let limit = query.limit.min(count_within(&rows, MAX_PAGE_BYTES));
     let Page { items, next_cursor } = Page::new(rows, limit, |row| row.seq.to_string());
     let raw = |row: &ActivityRow| -> Result<Box<RawValue>> {

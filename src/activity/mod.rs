@@ -18,8 +18,7 @@ mod writer;
 
 pub use append::{Origin, append, create_log};
 pub use epoch::renew_epochs;
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use feed::{ActivityType, FeedQuery};
+pub use feed::{ActivityType, FeedQuery, From as FeedFrom, Reader, read_page};
 pub use model::{Activity, Head, SessionEnd, SessionStart};
 pub use replay::{load_head, load_heads, read_range};
 pub(crate) use routes::{ActivityBody, routes};

@@ -7,20 +7,18 @@ use diesel::QueryResult;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use crate::activity::feed::{FeedQuery, From};
+use crate::activity::feed::{FeedQuery, From, Reader};
 use crate::activity::model::{
     AUDIENCE_ADMINS, AUDIENCE_ADMINS_AND, AUDIENCE_EVERYONE, AUDIENCE_USERS, ActivityRow,
 };
 use crate::db::Conn;
 use crate::db::schema::{activities, activity_recipients};
-use crate::types::{OrgId, Role, Seq, UserId};
+use crate::types::{Role, Seq};
 use crate::with_conn;
 
 /// Who asks for which part of which log.
 pub(crate) struct Filter<'a> {
-    pub(crate) org: OrgId,
-    pub(crate) user: UserId,
-    pub(crate) role: Role,
+    pub(crate) reader: Reader,
     pub(crate) query: &'a FeedQuery,
 }
 
@@ -84,7 +82,7 @@ macro_rules! walk {
 /// show them one snapshot.
 pub(crate) async fn list(conn: &mut Conn, filter: &Filter<'_>, limit: i64) -> QueryResult<Vec<ActivityRow>> {
     use Audience::{Kind, Named, Oneself};
-    let audiences = match filter.role {
+    let audiences = match filter.reader.role {
         Role::Admin => {
             &[Kind(AUDIENCE_EVERYONE), Kind(AUDIENCE_ADMINS), Kind(AUDIENCE_ADMINS_AND), Named][..]
         }
@@ -122,14 +120,16 @@ async fn list_of(
     }
     with_conn!(conn, |c| {
         let query = activities::table
-            .filter(activities::org_id.eq(filter.org))
+            .filter(activities::org_id.eq(filter.reader.org))
             .select(ActivityRow::as_select())
             .limit(limit)
             .into_boxed();
         let query = match audience {
             Audience::Kind(kind) => query.filter(activities::audience_kind.eq(kind)),
             // There is one kind that has an id. Were it named, PostgreSQL might walk all of that kind.
-            Audience::Oneself | Audience::Named => query.filter(activities::audience_id.eq(filter.user)),
+            Audience::Oneself | Audience::Named => {
+                query.filter(activities::audience_id.eq(filter.reader.user))
+            }
         };
         walk!(query, filter, walk, activities::seq).load(c).await
     })
@@ -153,7 +153,9 @@ async fn list_named(
         let query = activity_recipients::table
             .inner_join(activities::table.on(row))
             .filter(
-                activity_recipients::org_id.eq(filter.org).and(activity_recipients::user_id.eq(filter.user)),
+                activity_recipients::org_id
+                    .eq(filter.reader.org)
+                    .and(activity_recipients::user_id.eq(filter.reader.user)),
             )
             .filter(activities::audience_kind.eq(AUDIENCE_USERS))
             .select(ActivityRow::as_select())
@@ -173,7 +175,9 @@ async fn list_all_named(
     let seqs: Vec<Seq> = with_conn!(conn, |c| {
         let query = activity_recipients::table
             .filter(
-                activity_recipients::org_id.eq(filter.org).and(activity_recipients::user_id.eq(filter.user)),
+                activity_recipients::org_id
+                    .eq(filter.reader.org)
+                    .and(activity_recipients::user_id.eq(filter.reader.user)),
             )
             .select(activity_recipients::seq)
             .limit(limit)
@@ -185,7 +189,7 @@ async fn list_all_named(
     }
     with_conn!(conn, |c| {
         activities::table
-            .filter(activities::org_id.eq(filter.org).and(activities::seq.eq_any(&seqs)))
+            .filter(activities::org_id.eq(filter.reader.org).and(activities::seq.eq_any(&seqs)))
             .select(ActivityRow::as_select())
             .load(c)
             .await

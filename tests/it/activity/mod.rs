@@ -1,5 +1,6 @@
 //! The log and its writer.
 
+mod feed;
 mod keys;
 mod order;
 mod outcome;
