@@ -4,13 +4,12 @@ use anyhow::Context as _;
 use serde_json::value::RawValue;
 
 use super::model::ActivityRow;
-use super::queries::feed::{self, Filter};
+use super::queries::feed::{Filter, ListFeed};
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::http::page::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::http::{Fields, FromFields, Member, Page};
-use crate::read;
 use crate::types::{InvalidText, OrgId, Role, Seq, UserId};
 
 /// Who reads a log.
@@ -107,12 +106,22 @@ fn count_within(rows: &[ActivityRow], max_bytes: usize) -> i64 {
 /// protocol sends.
 pub(crate) async fn list(app: &App, member: &Member, query: &FeedQuery) -> Result<Page<Box<RawValue>>> {
     let reader = Reader { org: member.org, user: member.user, role: member.role };
-    read!(app.db.org(member.org), |conn| read_page(conn, reader, query).await)
+    let asked = list_feed(reader, query);
+    let (tx, rows) = app.db.org(member.org).begin_read_with(asked).await?;
+    tx.finish(to_page(rows, query)).await
 }
 
 /// The same for any reader. It takes several queries, so `conn` has to show them one snapshot.
 pub async fn read_page(conn: &mut Conn, reader: Reader, query: &FeedQuery) -> Result<Page<Box<RawValue>>> {
-    let rows = feed::list(conn, &Filter { reader, query }, query.limit + 1).await?;
+    to_page(list_feed(reader, query).run(conn).await?, query)
+}
+
+/// The question for a page and one more, which shows whether there are others.
+fn list_feed(reader: Reader, query: &FeedQuery) -> ListFeed<'_> {
+    ListFeed { filter: Filter { reader, query }, limit: query.limit + 1 }
+}
+
+fn to_page(rows: Vec<ActivityRow>, query: &FeedQuery) -> Result<Page<Box<RawValue>>> {
     let limit = query.limit.min(count_within(&rows, MAX_PAGE_BYTES));
     let Page { items, next_cursor } = Page::new(rows, limit, |row| row.seq.to_string());
     let raw = |row: &ActivityRow| -> Result<Box<RawValue>> {

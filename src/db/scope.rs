@@ -81,6 +81,11 @@ impl Scope {
         Ok(Box::pin(self.begin(Mode::Read, ())).await?.0)
     }
 
+    /// The same, and asks something first. PostgreSQL is sent both at once.
+    pub async fn begin_read_with<A: Ask>(self, first: A) -> Result<(Tx, A::Answer), DbError> {
+        Box::pin(self.begin(Mode::Read, first)).await
+    }
+
     /// Opens a transaction that writes. Used by [`transaction!`](crate::transaction).
     pub async fn begin_write(self) -> Result<Tx, DbError> {
         Ok(Box::pin(self.begin(Mode::Write, ())).await?.0)
