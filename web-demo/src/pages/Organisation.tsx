@@ -13,10 +13,9 @@ import {
 } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import type { Organisation as OrganisationOfHub } from "@roomcast/client";
-import { IconLogout } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useMemo } from "react";
-import { rest, session } from "../hub";
+import { rest } from "../hub";
 import { choicesWith } from "../lib/plans";
 import { standingOf } from "../lib/standing";
 import { dateOf } from "../lib/time";
@@ -25,6 +24,7 @@ import { useHubForm } from "../lib/useHubForm";
 import { Organisations } from "../ui/Organisations";
 import { Page } from "../ui/Page";
 import { Seats } from "../ui/Seats";
+import { SignOut } from "../ui/SignOut";
 import { Failed, Problem } from "../ui/States";
 import { useMe } from "../ui/useMe";
 import classes from "./Organisation.module.css";
@@ -71,13 +71,7 @@ export default function Organisation(): ReactNode {
                             <Text size="sm" c="dimmed">
                                 Signed in as {user.name}, {user.email}
                             </Text>
-                            <Button
-                                variant="default"
-                                leftSection={<IconLogout size={18} />}
-                                onClick={() => void session.signOut()}
-                            >
-                                Sign out
-                            </Button>
+                            <SignOut />
                         </Group>
                     </Stack>
                 </Paper>

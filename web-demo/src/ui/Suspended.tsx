@@ -1,9 +1,9 @@
 import { Button, Group, Paper, Stack, Text, ThemeIcon, Title } from "@mantine/core";
-import { IconLock, IconLogout, IconRefresh } from "@tabler/icons-react";
+import { IconLock, IconRefresh } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { session } from "../hub";
 import { useLive, useLiveStore } from "../live/LiveProvider";
+import { SignOut } from "./SignOut";
 import { useMe } from "./useMe";
 
 /** Instead of every page of an organisation that the platform has suspended. */
@@ -39,13 +39,7 @@ export function Suspended(): ReactNode {
                     <Button leftSection={<IconRefresh size={18} />} onClick={again}>
                         Try again
                     </Button>
-                    <Button
-                        variant="default"
-                        leftSection={<IconLogout size={18} />}
-                        onClick={() => void session.signOut()}
-                    >
-                        Sign out
-                    </Button>
+                    <SignOut />
                 </Group>
             </Stack>
         </Paper>
