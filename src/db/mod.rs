@@ -30,7 +30,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use anyhow::Context as _;
 
-use crate::types::OrgId;
+use crate::types::{Isolation, OrgId};
 
 pub use claim::{Claim, try_claim};
 pub use conn::{AsyncSqlite, Conn, PgConn, SqliteConn};
@@ -155,6 +155,14 @@ impl Db {
         match self.inner.pools {
             Pools::Postgres(_) => Engine::Postgres,
             Pools::Sqlite(_) => Engine::Sqlite,
+        }
+    }
+
+    /// Whether an organisation can be this far apart from others here.
+    pub fn offers(&self, isolation: Isolation) -> bool {
+        match (isolation, self.engine()) {
+            (Isolation::Shared | Isolation::Database, _) | (Isolation::Schema, Engine::Postgres) => true,
+            (Isolation::Schema, Engine::Sqlite) => false,
         }
     }
 

@@ -141,6 +141,7 @@ diesel::table! {
         last_seq -> BigInt,
         last_id -> Nullable<Id>,
         last_at -> Moment,
+        suspended_at -> Nullable<Moment>,
     }
 }
 
@@ -198,6 +199,101 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    administrators (id) {
+        id -> Id,
+        email -> Text,
+        name -> Text,
+        role -> Text,
+        status -> Text,
+        password_hash -> Text,
+        password_version -> BigInt,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    administrator_sessions (id) {
+        id -> Id,
+        administrator_id -> Id,
+        password_version -> BigInt,
+        refresh_hash -> Binary,
+        refresh_generation -> BigInt,
+        previous_hash -> Nullable<Binary>,
+        rotated_at -> Moment,
+        created_at -> Moment,
+        expires_at -> Moment,
+        ended_at -> Nullable<Moment>,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    administrator_keys (administrator_id, method, path, key) {
+        administrator_id -> Id,
+        method -> Text,
+        path -> Text,
+        key -> Text,
+        request_hash -> Binary,
+        reserved_id -> Nullable<Id>,
+        status -> Nullable<BigInt>,
+        encoding -> Nullable<Text>,
+        body -> Nullable<Binary>,
+        created_at -> Moment,
+        expires_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    platform_audit (id) {
+        id -> Id,
+        created_at -> Moment,
+        administrator_id -> Nullable<Id>,
+        administrator_email -> Nullable<Text>,
+        role -> Nullable<Text>,
+        action -> Text,
+        org_id -> Nullable<Id>,
+        method -> Text,
+        path -> Text,
+        status -> Nullable<BigInt>,
+        code -> Nullable<Text>,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        request_id -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    sign_ups (org_id, id) {
+        org_id -> Id,
+        id -> Id,
+        token_hash -> Binary,
+        administrator_id -> Id,
+        created_at -> Moment,
+        expires_at -> Moment,
+        used_at -> Nullable<Moment>,
+        revoked_at -> Nullable<Moment>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(memberships, organisations, accounts);
 diesel::allow_tables_to_appear_in_same_query!(users, settings, sessions);
 diesel::allow_tables_to_appear_in_same_query!(activities, activity_recipients, activity_heads);
+diesel::allow_tables_to_appear_in_same_query!(administrators, administrator_sessions);

@@ -88,6 +88,13 @@ impl Two {
                 organisation.id, organisation.admin.id
             );
             superuser.batch_execute(&recipient).await.unwrap();
+            // Whoever registers signs up with no token.
+            let sign_up = format!(
+                "INSERT INTO shared.sign_ups (org_id, id, token_hash, administrator_id, created_at, expires_at)
+                VALUES ('{}', gen_random_uuid(), '', gen_random_uuid(), now(), now())",
+                organisation.id
+            );
+            superuser.batch_execute(&sign_up).await.unwrap();
             organisations.push(organisation);
         }
         let theirs = organisations.pop().unwrap();
