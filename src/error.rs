@@ -99,10 +99,16 @@ codes! {
     MemberLimitReached = "member_limit_reached", FORBIDDEN, "Member limit reached";
     /// Organisations are made by platform administrators only.
     RegistrationClosed = "registration_closed", FORBIDDEN, "Registration is closed";
+    /// A platform administrator has closed the organisation.
+    OrganisationSuspended = "organisation_suspended", FORBIDDEN, "The organisation is suspended";
+    /// The organisation that a header names is not the one that the credential is for.
+    TenantMismatch = "tenant_mismatch", FORBIDDEN, "Another organisation than the credential's";
     /// It does not exist, or not in the caller's organisation.
     NotFound = "not_found", NOT_FOUND, "Not found";
     /// The invite token names no invite that stands.
     InviteInvalid = "invite_invalid", NOT_FOUND, "The invite is not valid";
+    /// The sign-up token names no sign-up that stands.
+    SignUpInvalid = "sign_up_invalid", NOT_FOUND, "The sign-up is not valid";
     /// The path does not take this method.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed";
     /// An account with this email exists.
@@ -111,6 +117,14 @@ codes! {
     AlreadyMember = "already_member", CONFLICT, "Already a member";
     /// The invite was used before.
     InviteUsed = "invite_used", CONFLICT, "The invite was used";
+    /// The sign-up was used before.
+    SignUpUsed = "sign_up_used", CONFLICT, "The sign-up was used";
+    /// The organisation has members: nobody signs up as its first.
+    AlreadySignedUp = "already_signed_up", CONFLICT, "There is an admin already";
+    /// Another organisation has this slug.
+    SlugTaken = "slug_taken", CONFLICT, "The slug is taken";
+    /// The platform would be left without a super administrator.
+    LastSuperAdmin = "last_super_admin", CONFLICT, "The last super administrator";
     /// The organisation has that plan already.
     PlanUnchanged = "plan_unchanged", CONFLICT, "The plan is unchanged";
     /// The organisation would be left without an admin.
@@ -122,6 +136,8 @@ codes! {
     IdempotencyAnswerLost = "idempotency_answer_lost", CONFLICT, "The first answer cannot be read any more";
     /// The invite has expired.
     InviteExpired = "invite_expired", GONE, "The invite has expired";
+    /// The sign-up has expired.
+    SignUpExpired = "sign_up_expired", GONE, "The sign-up has expired";
     /// The body is larger than the server takes.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// The body is not declared as JSON.
@@ -259,6 +275,18 @@ impl<T> LogFailure for Result<T> {
     }
 }
 
+/// The organisation is suspended.
+pub(crate) fn suspended() -> Error {
+    Error::refused(
+        Code::OrganisationSuspended,
+        "The organisation is suspended: ask whoever runs this platform.",
+    )
+}
+
+/// Which refusal a response is, for whoever looks at it on its way out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answered(pub(crate) Code);
+
 /// How every operation may fail, for the OpenAPI document.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "describes answers; it is never made")]
@@ -326,6 +354,7 @@ impl IntoResponse for Error {
         crate::telemetry::metric::rejected(code.as_str());
         let status = code.status();
         let mut response = (status, Json(Problem::of(&self))).into_response();
+        response.extensions_mut().insert(Answered(code));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Self::Limited(refusal) = &self {

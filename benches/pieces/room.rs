@@ -9,7 +9,9 @@ use roomcast::activity::Head;
 use roomcast::hub::core::{
     AccessSnapshot, ConnectionKey, Core, Entry, Join, Opening, SocketLimits, Turn, Wake,
 };
-use roomcast::types::{Audience, EpochId, OrgId, Role, Seq, SessionId, Timestamp, UserId};
+use roomcast::types::{
+    Audience, EpochId, OrgId, OrganisationStatus, Role, Seq, SessionId, Timestamp, UserId,
+};
 
 use crate::Run;
 use crate::small::entry;
@@ -47,6 +49,7 @@ impl Room {
         let users: Vec<UserId> = (0..users).map(|_| UserId::new()).collect();
         let access = AccessSnapshot {
             plan: "FREE".to_owned().try_into().expect("it is a plan"),
+            status: OrganisationStatus::Active,
             users: users.iter().map(|user| (*user, "Ada".to_owned(), Role::Member)).collect(),
             role_changes: Vec::new(),
             ended_sessions: Vec::new(),
@@ -59,6 +62,7 @@ impl Room {
             last_seq: Seq::ZERO,
             last_id: None,
             last_at: Timestamp::from_millis(0),
+            suspended_at: None,
         };
         let mut core = Core::new(MAX_BYTES, SocketLimits::default(), roomcast::config::Broken::default());
         core.open(Opening { head, access }, now);

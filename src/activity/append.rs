@@ -28,12 +28,18 @@ pub struct Origin {
 pub async fn append(tx: &mut Tx, origin: &Origin, activity: Activity) -> Result<Arc<LogEntry>> {
     let id = ActivityId::new();
     let head = queries::advance_head(tx, origin.org, id, origin.at).await?;
+    head.require_taken(&activity)?;
     let (row, entry) = Draft { id, origin, activity: &activity }.place(&head)?;
     queries::insert(tx, &row).await?;
     queries::insert_recipients(tx, &entry).await?;
     let entry = Arc::new(entry);
     tx.note_appended(Arc::clone(&entry));
     Ok(entry)
+}
+
+/// Notes in the head of a log since when its organisation is suspended, which its settings say too.
+pub async fn set_suspended(tx: &mut Tx, org: OrgId, since: Option<Timestamp>) -> Result<()> {
+    Ok(queries::update_suspended(tx, org, since).await?)
 }
 
 /// Begins the log of a new organisation.

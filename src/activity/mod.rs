@@ -16,7 +16,7 @@ pub mod retention;
 mod routes;
 mod writer;
 
-pub use append::{Origin, append, create_log};
+pub use append::{Origin, append, create_log, set_suspended};
 pub use epoch::renew_epochs;
 pub use feed::{ActivityType, FeedQuery, From as FeedFrom, Reader, read_page};
 pub use model::{Activity, Head, SessionEnd, SessionStart};

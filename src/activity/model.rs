@@ -12,9 +12,11 @@ use uuid::Uuid;
 
 use super::Origin;
 use crate::db::schema::{activities, activity_heads};
+use crate::error::{Result, suspended};
 use crate::types::{
     AccessEffect, ActivityId, Audience, Email, EpochId, InviteId, LogEntry, Message, Named, OrgId,
-    OrganisationName, PersonName, PlanCode, Role, Seq, SessionId, TargetId, Timestamp, UserId,
+    OrganisationName, PersonName, PlanCode, Role, Seq, SessionId, SuspensionReason, TargetId, Timestamp,
+    UserId,
 };
 
 /// Why a session began.
@@ -29,6 +31,8 @@ pub enum SessionStart {
     Switch,
     /// An invite was accepted.
     AcceptInvite,
+    /// The first admin of an organisation that the platform founded.
+    SignUp,
 }
 
 /// Why a session ended.
@@ -56,6 +60,13 @@ pub enum Activity {
         /// The new name.
         name: OrganisationName,
     },
+    /// The platform closed the organisation.
+    OrganisationSuspended {
+        /// Why, as its admins may read.
+        reason: Option<SuspensionReason>,
+    },
+    /// The platform opened it again.
+    OrganisationResumed,
     /// A user came to be.
     UserJoined {
         /// Who.
@@ -168,6 +179,8 @@ impl Activity {
         match self {
             Self::OrganisationCreated { .. } => "ORGANISATION_CREATED",
             Self::OrganisationUpdated { .. } => "ORGANISATION_UPDATED",
+            Self::OrganisationSuspended { .. } => ORGANISATION_SUSPENDED,
+            Self::OrganisationResumed => ORGANISATION_RESUMED,
             Self::UserJoined { .. } => USER_JOINED,
             Self::UserUpdated { .. } => USER_UPDATED,
             Self::UserRemoved { .. } => USER_REMOVED,
@@ -183,6 +196,29 @@ impl Activity {
         }
     }
 
+    /// Whether it is still taken where the organisation is suspended: what the platform does, and what ends
+    /// access.
+    fn is_for_suspended(&self) -> bool {
+        match self {
+            Self::OrganisationUpdated { .. }
+            | Self::OrganisationSuspended { .. }
+            | Self::OrganisationResumed
+            | Self::UserRemoved { .. }
+            | Self::InviteRevoked { .. }
+            | Self::SessionEnded { .. }
+            | Self::PasswordChanged { .. }
+            | Self::PlanUpgraded { .. }
+            | Self::PlanDowngraded { .. } => true,
+            Self::OrganisationCreated { .. }
+            | Self::UserJoined { .. }
+            | Self::UserUpdated { .. }
+            | Self::UserRoleChanged { .. }
+            | Self::UserInvited { .. }
+            | Self::SessionStarted { .. }
+            | Self::BroadcastMessage { .. } => false,
+        }
+    }
+
     /// Who may see it. The removed user is owed nothing of their removal: they are gone at its place.
     fn audience(&self) -> Audience {
         match self {
@@ -194,7 +230,10 @@ impl Activity {
             | Self::UserRoleChanged { .. }
             | Self::PlanUpgraded { .. }
             | Self::PlanDowngraded { .. } => Audience::Everyone,
-            Self::UserInvited { .. } | Self::InviteRevoked { .. } => Audience::Admins,
+            Self::OrganisationSuspended { .. }
+            | Self::OrganisationResumed
+            | Self::UserInvited { .. }
+            | Self::InviteRevoked { .. } => Audience::Admins,
             Self::SessionStarted { user, .. }
             | Self::SessionEnded { user, .. }
             | Self::PasswordChanged { user, .. } => Audience::AdminsAnd(*user),
@@ -216,6 +255,8 @@ impl Activity {
             }
             Self::OrganisationCreated { .. }
             | Self::OrganisationUpdated { .. }
+            | Self::OrganisationSuspended { .. }
+            | Self::OrganisationResumed
             | Self::SessionStarted { .. }
             | Self::SessionEnded { .. }
             | Self::PasswordChanged { .. }
@@ -230,6 +271,8 @@ impl Activity {
         match self {
             Self::OrganisationCreated { name } => json!({ "name": name }),
             Self::OrganisationUpdated { name } => json!({ "changes": { "name": name } }),
+            Self::OrganisationSuspended { reason } => json!({ "reason": reason, "suspendedAt": at }),
+            Self::OrganisationResumed => json!({ "resumedAt": at }),
             Self::UserJoined { user, name, email, role } => {
                 json!({ "userId": user, "name": name, "email": email, "role": role })
             }
@@ -265,6 +308,8 @@ impl Activity {
     }
 }
 
+const ORGANISATION_SUSPENDED: &str = "ORGANISATION_SUSPENDED";
+const ORGANISATION_RESUMED: &str = "ORGANISATION_RESUMED";
 const USER_JOINED: &str = "USER_JOINED";
 const USER_UPDATED: &str = "USER_UPDATED";
 const USER_REMOVED: &str = "USER_REMOVED";
@@ -334,6 +379,8 @@ fn access_effect(kind: &str, payload: &str) -> anyhow::Result<Option<AccessEffec
             let Updated { user_id, changes } = parse(kind, payload)?;
             AccessEffect::UserRenamed { user: user_id, name: changes.name }
         }
+        ORGANISATION_SUSPENDED => AccessEffect::Suspended,
+        ORGANISATION_RESUMED => AccessEffect::Resumed,
         SESSION_ENDED => AccessEffect::SessionEnded { session: parse::<Ended>(kind, payload)?.session_id },
         PLAN_UPGRADED | PLAN_DOWNGRADED => {
             let plan = parse::<PlanChange>(kind, payload)?.to;
@@ -495,4 +542,14 @@ pub struct Head {
     pub last_id: Option<ActivityId>,
     /// When the last activity was recorded.
     pub last_at: Timestamp,
+    /// Since when the organisation is suspended, if it is.
+    pub suspended_at: Option<Timestamp>,
+}
+
+impl Head {
+    /// Refuses what a suspended organisation does not take. Decided under the head's lock, so what is committed
+    /// behind a suspension is none of it, whoever was let in before.
+    pub(crate) fn require_taken(&self, activity: &Activity) -> Result<()> {
+        if self.suspended_at.is_none() || activity.is_for_suspended() { Ok(()) } else { Err(suspended()) }
+    }
 }

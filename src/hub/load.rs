@@ -10,7 +10,7 @@ use crate::activity;
 use crate::db::schema::{sessions, settings, users};
 use crate::db::{Conn, Db};
 use crate::error::Result;
-use crate::types::{EpochId, OrgId, PlanCode, Role, SessionId, Timestamp, UserId};
+use crate::types::{EpochId, OrgId, OrganisationStatus, PlanCode, Role, SessionId, Timestamp, UserId};
 use crate::{read, transaction, with_conn};
 
 /// Everything that a room starts from, in one snapshot; `None` where there is no such organisation.
@@ -20,18 +20,24 @@ pub(super) async fn opening(db: &Db, org: OrgId, ended_since: Timestamp) -> Resu
         let Some(head) = activity::queries::find_head(conn, org).await? else {
             return Ok(None);
         };
-        let Some(plan) = find_plan(conn, org).await? else {
+        let Some((plan, status)) = find_standing(conn, org).await? else {
             return Ok(None);
         };
         let users = list_users(conn, org).await?;
         let ended_sessions = list_ended_sessions(conn, org, ended_since).await?;
         let role_changes = activity::queries::list_role_changes(conn, org).await?;
-        Ok(Some(Opening { head, access: AccessSnapshot { plan, users, role_changes, ended_sessions } }))
+        Ok(Some(Opening {
+            head,
+            access: AccessSnapshot { plan, status, users, role_changes, ended_sessions },
+        }))
     })
 }
 
-async fn find_plan(conn: &mut Conn, org: OrgId) -> QueryResult<Option<PlanCode>> {
-    with_conn!(conn, |c| settings::table.find(org).select(settings::plan).get_result(c).await.optional())
+/// The organisation's plan, and whether it may be used.
+async fn find_standing(conn: &mut Conn, org: OrgId) -> QueryResult<Option<(PlanCode, OrganisationStatus)>> {
+    with_conn!(conn, |c| {
+        settings::table.find(org).select((settings::plan, settings::status)).get_result(c).await.optional()
+    })
 }
 
 async fn list_users(conn: &mut Conn, org: OrgId) -> QueryResult<Vec<(UserId, String, Role)>> {

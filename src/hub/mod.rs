@@ -41,7 +41,7 @@ use self::room::{Room, State, Waker};
 use crate::activity;
 use crate::config::{Broken, Config};
 use crate::db::{CommitSink, Db};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, suspended};
 use crate::limits::{FrameRate, Limit};
 use crate::types::{Clock, OrgId, SessionId, Timestamp, UserId};
 
@@ -211,6 +211,7 @@ fn refusal_of(denied: Denied) -> Error {
             Code::SessionEnded,
             "The session has ended, or its user was removed. Sign in again.",
         ),
+        Denied::Suspended => suspended(),
         // That there are many sockets keeps nobody from asking for something else.
         Denied::Stale | Denied::TooManySockets(_) => {
             Error::refused(Code::AccessUnknown, "This node cannot tell now who may enter. Try again shortly.")

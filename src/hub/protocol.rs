@@ -28,6 +28,8 @@ pub enum CloseCode {
     Unauthorized,
     /// Removed from the organisation. Do not come back.
     Removed,
+    /// The organisation is suspended. Do not come back.
+    Suspended,
     /// Too slow. Come back at once.
     TooSlow,
     /// Too many sockets, or too many frames. Back off.
@@ -50,6 +52,7 @@ impl CloseCode {
             Self::BadRequest => 4400,
             Self::Unauthorized => 4401,
             Self::Removed => 4403,
+            Self::Suspended => 4404,
             Self::TooSlow => 4408,
             Self::TooMany => 4429,
             Self::Unavailable => 4503,
@@ -69,6 +72,7 @@ impl CloseCode {
             Self::BadRequest => "bad request",
             Self::Unauthorized => "token missing, invalid or expired, or session ended",
             Self::Removed => "removed from the organisation",
+            Self::Suspended => "organisation suspended",
             Self::TooSlow => "too slow",
             Self::TooMany => "too many sockets or frames",
             Self::Unavailable => "store not available",

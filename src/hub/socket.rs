@@ -166,6 +166,7 @@ async fn admit(app: &App, wish: Result<Wish, CloseCode>) -> Result<Admitted, Ref
         }
         Err(Denied::UserUnknown) => Err(refused(CloseCode::Removed)),
         Err(Denied::SessionEnded) => Err(refused(CloseCode::Unauthorized)),
+        Err(Denied::Suspended) => Err(refused(CloseCode::Suspended)),
         Err(Denied::Stale) => Err(refused(CloseCode::Unavailable)),
         Err(Denied::TooManySockets(of)) => {
             Limit::from(of).count_refusal();

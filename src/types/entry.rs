@@ -55,6 +55,10 @@ pub enum AccessEffect {
         /// The new name.
         name: String,
     },
+    /// Nobody may enter from here on.
+    Suspended,
+    /// Everybody may again who might before.
+    Resumed,
     /// A session's tokens no longer count.
     SessionEnded {
         /// Which.

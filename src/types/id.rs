@@ -49,6 +49,9 @@ macro_rules! id {
                 Self(Uuid::now_v7())
             }
 
+            /// What no entity has: the smallest of all ids.
+            pub const NIL: Self = Self(Uuid::nil());
+
             /// The id as a bare UUID, for storing it beside ids of other kinds.
             pub const fn as_uuid(self) -> Uuid {
                 self.0
@@ -111,6 +114,12 @@ macro_rules! id {
 }
 
 id! {
+    /// A platform administrator, in the directory.
+    AdministratorId;
+    /// An entry of the platform's audit.
+    AuditId;
+    /// A sign-up: how the first admin of an organisation gets in.
+    SignUpId;
     /// An account: one person, one email, one password, in the directory.
     AccountId;
     /// An activity of an organisation's log.

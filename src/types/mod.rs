@@ -5,6 +5,7 @@ mod audience;
 mod entry;
 mod id;
 mod isolation;
+mod organisation;
 mod seq;
 pub mod sql;
 mod text;
@@ -13,12 +14,14 @@ mod time;
 pub use audience::{Audience, Role};
 pub use entry::{AccessEffect, Actor, LogEntry, Named};
 pub use id::{
-    AccountId, ActivityId, ConnectionId, EpochId, InviteId, NodeId, OrgId, OrgIds, ReservedId, SessionId,
-    TargetId, TokenId, UserId,
+    AccountId, ActivityId, AdministratorId, AuditId, ConnectionId, EpochId, InviteId, NodeId, OrgId, OrgIds,
+    ReservedId, SessionId, SignUpId, TargetId, TokenId, UserId,
 };
 pub use isolation::Isolation;
+pub use organisation::OrganisationStatus;
 pub use seq::Seq;
 pub use text::{
     Email, InvalidText, Message, NewPassword, OrganisationName, Password, PersonName, PlanCode, Slug,
+    SuspensionReason,
 };
 pub use time::{Clock, Timestamp};

@@ -108,6 +108,13 @@ stored_text! {
         pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$",
         example = "PRO"
     };
+    /// Why an organisation is suspended: one line of 1 to 500 characters, without outer spaces.
+    SuspensionReason {
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "Unpaid since March"
+    };
     /// An organisation's name in addresses: 1 to 60 of `a-z`, `0-9` and `-`.
     Slug { pattern = "^[a-z0-9-]{1,60}$", example = "acme" };
 }
@@ -154,6 +161,14 @@ impl TryFrom<String> for PlanCode {
     }
 }
 
+impl TryFrom<String> for SuspensionReason {
+    type Error = InvalidText;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        line(&text, 500).map(Self)
+    }
+}
+
 impl TryFrom<String> for Slug {
     type Error = InvalidText;
 
@@ -162,7 +177,7 @@ impl TryFrom<String> for Slug {
         if (1..=60).contains(&text.len()) && text.chars().all(plain) {
             Ok(Self(text))
         } else {
-            Err(InvalidText::new("must be 1 to 60 of a-z, 0-9 and -"))
+            Err(InvalidText::new("must have 1 to 60 characters of a-z, 0-9 and -"))
         }
     }
 }

@@ -61,6 +61,21 @@ pub(crate) async fn advance_head(
     })
 }
 
+/// Notes since when the organisation of a log is suspended, and locks the head until the transaction ends.
+pub(crate) async fn update_suspended(
+    conn: &mut Conn,
+    org: OrgId,
+    since: Option<Timestamp>,
+) -> QueryResult<()> {
+    with_conn!(conn, |c| {
+        diesel::update(activity_heads::table.find(org))
+            .set(activity_heads::suspended_at.eq(since))
+            .execute(c)
+            .await
+    })?;
+    Ok(())
+}
+
 /// Adds one row.
 pub(crate) async fn insert(conn: &mut Conn, row: &ActivityRow) -> QueryResult<()> {
     with_conn!(conn, |c| diesel::insert_into(activities::table).values(row).execute(c).await)?;

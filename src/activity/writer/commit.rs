@@ -154,6 +154,10 @@ pub(super) fn place(
                 continue;
             }
         }
+        if let Err(refused) = head.require_taken(&item.activity) {
+            placed.answers.push(Err(refused));
+            continue;
+        }
         head.last_seq = head.last_seq.next();
         head.last_id = Some(item.id);
         head.last_at = head.last_at.max(item.origin.at);

@@ -99,6 +99,8 @@ enum WireEffect {
     UserRenamed { user: UserId, name: String },
     SessionEnded { session: SessionId },
     PlanChanged { plan: String },
+    Suspended,
+    Resumed,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -272,6 +274,8 @@ impl From<&AccessEffect> for WireEffect {
             AccessEffect::UserRenamed { user, name } => Self::UserRenamed { user: *user, name: name.clone() },
             AccessEffect::SessionEnded { session } => Self::SessionEnded { session: *session },
             AccessEffect::PlanChanged { plan } => Self::PlanChanged { plan: plan.as_str().to_owned() },
+            AccessEffect::Suspended => Self::Suspended,
+            AccessEffect::Resumed => Self::Resumed,
         }
     }
 }
@@ -287,6 +291,8 @@ impl WireEffect {
             Self::UserRenamed { user, name } => AccessEffect::UserRenamed { user, name },
             Self::SessionEnded { session } => AccessEffect::SessionEnded { session },
             Self::PlanChanged { plan } => AccessEffect::PlanChanged { plan: PlanCode::try_from(plan)? },
+            Self::Suspended => AccessEffect::Suspended,
+            Self::Resumed => AccessEffect::Resumed,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::types::{AccessEffect, PlanCode, Role, Seq, SessionId, Timestamp, UserId};
+use crate::types::{AccessEffect, OrganisationStatus, PlanCode, Role, Seq, SessionId, Timestamp, UserId};
 
 /// Somebody who may enter, as they are now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum Denied {
     UserUnknown,
     /// The session has ended.
     SessionEnded,
+    /// The organisation is suspended.
+    Suspended,
     /// The view is too old to tell.
     Stale,
     /// There are as many sockets already as there may be.
@@ -42,6 +44,8 @@ pub enum SocketsOf {
 pub struct AccessSnapshot {
     /// The organisation's plan.
     pub plan: PlanCode,
+    /// Whether anybody may enter.
+    pub status: OrganisationStatus,
     /// Every user, with name and present role.
     pub users: Vec<(UserId, String, Role)>,
     /// Every change of a role that the log holds, in its order: whose, where, from which, to which.
@@ -87,6 +91,7 @@ struct User {
 #[derive(Debug)]
 pub(super) struct AccessView {
     plan: PlanCode,
+    status: OrganisationStatus,
     users: HashMap<UserId, User>,
     ended: HashMap<SessionId, Timestamp>,
 }
@@ -99,6 +104,7 @@ impl AccessView {
             .map(|(id, name, role)| (id, User { name, roles: Roles { first: role, changes: Vec::new() } }));
         let mut view = Self {
             plan: snapshot.plan,
+            status: snapshot.status,
             users: users.collect(),
             ended: snapshot.ended_sessions.into_iter().collect(),
         };
@@ -136,6 +142,8 @@ impl AccessView {
             AccessEffect::SessionEnded { session } => {
                 self.ended.insert(*session, at);
             }
+            AccessEffect::Suspended => self.status = OrganisationStatus::Suspended,
+            AccessEffect::Resumed => self.status = OrganisationStatus::Active,
             AccessEffect::PlanChanged { plan } => self.plan.clone_from(plan),
         }
     }
@@ -146,7 +154,10 @@ impl AccessView {
         if self.ended.contains_key(&session) {
             return Err(Denied::SessionEnded);
         }
-        Ok(admitted)
+        match self.status {
+            OrganisationStatus::Active => Ok(admitted),
+            OrganisationStatus::Suspended => Err(Denied::Suspended),
+        }
     }
 
     /// A user of the organisation, as they are now.

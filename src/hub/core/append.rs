@@ -98,8 +98,10 @@ fn apply_to_connections<W: Wake>(connections: &mut Connections<W>, effect: &Acce
         AccessEffect::SessionEnded { session } => {
             connections.close(CloseCode::Unauthorized, |connection| connection.session == *session);
         }
+        AccessEffect::Suspended => connections.close(CloseCode::Suspended, |_| true),
         AccessEffect::RoleChanged { user, role } => connections.set_role(*user, *role),
-        AccessEffect::UserJoined { .. }
+        AccessEffect::Resumed
+        | AccessEffect::UserJoined { .. }
         | AccessEffect::UserRenamed { .. }
         | AccessEffect::PlanChanged { .. } => {}
     }

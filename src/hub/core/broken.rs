@@ -35,8 +35,10 @@ pub(super) fn ignores(broken: Broken, effect: &AccessEffect) -> bool {
     let narrows = match effect {
         AccessEffect::UserRemoved { .. }
         | AccessEffect::RoleChanged { .. }
-        | AccessEffect::SessionEnded { .. } => true,
+        | AccessEffect::SessionEnded { .. }
+        | AccessEffect::Suspended => true,
         AccessEffect::UserJoined { .. }
+        | AccessEffect::Resumed
         | AccessEffect::UserRenamed { .. }
         | AccessEffect::PlanChanged { .. } => false,
     };

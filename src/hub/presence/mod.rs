@@ -67,7 +67,11 @@ impl Hub {
                     return Err(self.inner.refusal(org, Denied::Stale));
                 }
                 Err(
-                    Denied::UserUnknown | Denied::SessionEnded | Denied::Stale | Denied::TooManySockets(_),
+                    Denied::UserUnknown
+                    | Denied::SessionEnded
+                    | Denied::Suspended
+                    | Denied::Stale
+                    | Denied::TooManySockets(_),
                 ) => {
                     return Err(Error::refused(
                         Code::AccessUnknown,

@@ -27,7 +27,8 @@ impl WebSocket {
                 self.slots().error =
                     self.session.encode(&ServerFrame::error(ErrorCode::TokenInvalid, detail));
             }
-            Err(Denied::Stale | Denied::TooManySockets(_)) => {
+            // Of a suspended organisation, every socket is closed anyway.
+            Err(Denied::Suspended | Denied::Stale | Denied::TooManySockets(_)) => {
                 let detail = "This node cannot tell now who may enter. Try again shortly.";
                 self.slots().error =
                     self.session.encode(&ServerFrame::error(ErrorCode::AccessUnknown, detail));

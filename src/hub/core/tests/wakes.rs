@@ -10,7 +10,10 @@ use loom::thread;
 use crate::activity::Head;
 use crate::config::Broken;
 use crate::hub::core::*;
-use crate::types::{ActivityId, Audience, EpochId, LogEntry, OrgId, Role, Seq, SessionId, Timestamp, UserId};
+use crate::types::{
+    ActivityId, Audience, EpochId, LogEntry, OrgId, OrganisationStatus, Role, Seq, SessionId, Timestamp,
+    UserId,
+};
 
 /// What tokio's `Notify` is to one who waits: a permit, kept until it is taken.
 struct Permit {
@@ -62,7 +65,8 @@ impl Ground {
         let plan = "FREE".to_owned().try_into().expect("it is a plan");
         let users = vec![(self.user, String::new(), Role::Member)];
         let (role_changes, ended_sessions) = (Vec::new(), Vec::new());
-        let access = AccessSnapshot { plan, users, role_changes, ended_sessions };
+        let status = OrganisationStatus::Active;
+        let access = AccessSnapshot { plan, status, users, role_changes, ended_sessions };
         let mut core = Core::new(1 << 20, SocketLimits::default(), Broken::default());
         core.open(Opening { head: self.head(), access }, self.now);
         core
@@ -71,7 +75,15 @@ impl Ground {
     fn head(self) -> Head {
         let (first_seq, last_seq) = (Seq::ZERO.next(), Seq::ZERO);
         let last_at = Timestamp::from_millis(0);
-        Head { org_id: self.org, epoch: self.epoch, first_seq, last_seq, last_id: None, last_at }
+        Head {
+            org_id: self.org,
+            epoch: self.epoch,
+            first_seq,
+            last_seq,
+            last_id: None,
+            last_at,
+            suspended_at: None,
+        }
     }
 
     fn entry(self, seq: i64) -> std::sync::Arc<Entry> {

@@ -11,7 +11,8 @@ use crate::config::Broken;
 use crate::hub::core::*;
 use crate::hub::protocol::CloseCode;
 use crate::types::{
-    AccessEffect, ActivityId, Audience, EpochId, LogEntry, OrgId, Role, Seq, SessionId, Timestamp, UserId,
+    AccessEffect, ActivityId, Audience, EpochId, LogEntry, OrgId, OrganisationStatus, Role, Seq, SessionId,
+    Timestamp, UserId,
 };
 
 /// When somebody joins; only who is online depends on it.
@@ -174,6 +175,7 @@ impl World {
             last_seq: self.head_seq(),
             last_id: self.life().log.last().map(|entry| entry.id),
             last_at: Timestamp::from_millis(self.head_seq().get()),
+            suspended_at: None,
         }
     }
 
@@ -181,7 +183,8 @@ impl World {
     fn access(&self) -> AccessSnapshot {
         let plan = "FREE".to_owned().try_into().unwrap();
         let (users, role_changes, ended_sessions) = (Vec::new(), Vec::new(), Vec::new());
-        let mut snapshot = AccessSnapshot { plan, users, role_changes, ended_sessions };
+        let mut snapshot =
+            AccessSnapshot { plan, status: OrganisationStatus::Active, users, role_changes, ended_sessions };
         let (log, head) = (&self.life().log, self.head_seq());
         for user in &self.users {
             if let Some(role) = role(log, *user, head) {
@@ -392,7 +395,9 @@ impl World {
             Err(denied) => match denied {
                 Denied::UserUnknown => assert_eq!(known, None),
                 Denied::SessionEnded => assert!(self.session_ended(session, cursor)),
-                Denied::Stale | Denied::TooManySockets(_) => panic!("the room is fresh and has no limits"),
+                Denied::Suspended | Denied::Stale | Denied::TooManySockets(_) => {
+                    panic!("the room is open, fresh and has no limits")
+                }
             },
             Ok(joined) => {
                 assert_eq!(Some(joined.role), known);
