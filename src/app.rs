@@ -18,6 +18,7 @@ use crate::hub::Hub;
 use crate::hub::bus::{self, Bus};
 use crate::idempotency::{Idempotency, SealKeys};
 use crate::limits::Limits;
+use crate::platform::PlatformTokens;
 use crate::server::tls::Tls;
 use crate::types::Clock;
 use crate::{organisations, router, server, telemetry, tenancy, upkeep};
@@ -51,6 +52,10 @@ pub struct Services {
     pub tokens: Tokens,
     /// The key of refresh tokens' marks.
     pub refresh_key: keys::RefreshKey,
+    /// Makes and checks platform administrators' tokens.
+    pub platform_tokens: PlatformTokens,
+    /// The key of their refresh tokens' marks.
+    pub platform_refresh_key: keys::RefreshKey,
     /// Answers requests with an idempotency key once.
     pub idempotency: Idempotency,
     /// Hashes passwords.
@@ -162,6 +167,8 @@ impl App {
         let app = Self(Arc::new(Services {
             tokens: Tokens::new(signing.present(), config.auth.access_lifetime).accepting(signing.previous()),
             refresh_key: keys::RefreshKey::derive(&signing),
+            platform_tokens: PlatformTokens::new(&signing, config.auth.access_lifetime),
+            platform_refresh_key: keys::RefreshKey::derive_for_platform(&signing),
             idempotency: Idempotency::new(seals),
             hasher: Hasher::start(config.limits.password_queue)?,
             limits: Limits::new(&config.limits, db.clone(), &clock),

@@ -27,6 +27,7 @@ use utoipa::{Modify, OpenApi};
         (name = "organisations", description = "The organisation, its plan, broadcasts"),
         (name = "users", description = "Members and invites"),
         (name = "activities", description = "The activity log"),
+        (name = "platform", description = "Whoever runs the platform: administrators, organisations, the audit"),
     )
 )]
 pub struct Document;
@@ -79,6 +80,14 @@ impl Modify for Bearer {
         document
             .components
             .get_or_insert_default()
-            .add_security_scheme("bearer", SecurityScheme::Http(scheme));
+            .add_security_scheme("bearer", SecurityScheme::Http(scheme.clone()));
+        let mut administrator = scheme;
+        administrator.description = Some(
+            "The access token of a platform administrator, from `POST /platform/auth/login`.".to_owned(),
+        );
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("administrator", SecurityScheme::Http(administrator));
     }
 }

@@ -12,12 +12,15 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::error::{Code, Error};
 use crate::http::middleware;
-use crate::{activity, auth, broadcast, hub, invites, operations, organisations, users, web};
+use crate::{
+    activity, auth, broadcast, hub, invites, operations, organisations, platform, sign_ups, users, web,
+};
 
 /// The API's routes and the document that describes them.
 fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(crate::openapi::Document::openapi())
         .merge(auth::routes())
+        .merge(sign_ups::routes())
         .merge(organisations::routes())
         .merge(broadcast::routes())
         .merge(users::routes())
@@ -25,6 +28,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(activity::routes())
         .merge(hub::presence_routes())
         .merge(hub::stream_routes())
+        .merge(platform::routes())
 }
 
 /// The OpenAPI document.

@@ -122,6 +122,12 @@ impl RefreshKey {
         Self { present: derive(keys.present()), previous: keys.previous().map(derive) }
     }
 
+    /// The same for platform administrators, whose tokens are no members'.
+    pub fn derive_for_platform(keys: &SigningKeys) -> Self {
+        let derive = |key: &[u8]| mac(key, b"roomcast platform refresh token v1");
+        Self { present: derive(keys.present()), previous: keys.previous().map(derive) }
+    }
+
     /// The mark of a token's bytes.
     pub fn mark(&self, message: &[u8]) -> [u8; MARK_BYTES] {
         let mut mark = [0; MARK_BYTES];

@@ -19,11 +19,13 @@ mod wire;
 pub use hasher::Hasher;
 pub(crate) use model::{Account, Membership, Opening, SignedIn};
 pub(crate) use opaque::{OpaqueToken, TokenHash, random};
-#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use policy::{Refreshable, Verdict, judge};
 pub(crate) use refresh_token::RefreshToken;
 pub(crate) use routes::{no_store, routes};
-pub(crate) use service::{accounts, memberships, recovery, session_ended, sessions, sign_in};
-pub use token::{Claims, Tokens};
+pub(crate) use service::{
+    accounts, credentials_invalid, memberships, recovery, session_ended, sessions, sign_in,
+};
+pub use token::{Claims, InvalidToken, Tokens};
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use wire::{Login, OrganisationKey, Refresh, Switch, UpdateMe};
-pub(crate) use wire::{Register, SessionBody};
+pub(crate) use wire::{Login, OrganisationKey, Switch, UpdateMe};
+pub(crate) use wire::{Refresh, Register, SessionBody};

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::opaque::OpaqueToken;
+use super::policy::Refreshable;
 use super::refresh_token::RefreshToken;
 use crate::db::schema::{accounts, memberships, sessions};
 use crate::organisations::Organisation;
@@ -55,6 +56,20 @@ pub(crate) struct Session {
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) ip: Option<String>,
     pub(crate) user_agent: Option<String>,
+}
+
+impl Session {
+    /// What a presented refresh token is judged by.
+    pub(super) fn refreshable(&self) -> Refreshable<'_> {
+        Refreshable {
+            refresh_hash: &self.refresh_hash,
+            refresh_generation: self.refresh_generation,
+            previous_hash: self.previous_hash.as_deref(),
+            rotated_at: self.rotated_at,
+            expires_at: self.expires_at,
+            ended_at: self.ended_at,
+        }
+    }
 }
 
 /// A session that is about to begin, with its first refresh token.

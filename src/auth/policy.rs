@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::model::Session;
 use super::opaque::TokenHash;
 use crate::types::Timestamp;
 
@@ -25,12 +24,26 @@ pub(crate) enum Verdict {
     Replaced,
 }
 
+/// What of a session a presented token is judged by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refreshable<'a> {
+    /// The hash of the token that counts.
+    pub(crate) refresh_hash: &'a [u8],
+    /// How many came before that.
+    pub(crate) refresh_generation: i64,
+    /// The hash of the one before.
+    pub(crate) previous_hash: Option<&'a [u8]>,
+    pub(crate) rotated_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) ended_at: Option<Timestamp>,
+}
+
 /// Judges the token with `hash` and `generation`, presented `now` to `session`.
 ///
 /// A used successor would have moved the hash before it out of the row, so a token that equals
 /// `previous_hash` has an unused successor.
 pub(crate) fn judge(
-    session: &Session,
+    session: Refreshable<'_>,
     hash: TokenHash,
     generation: u32,
     now: Timestamp,
@@ -41,9 +54,9 @@ pub(crate) fn judge(
         Verdict::Ended
     } else if session.expires_at <= now {
         Verdict::Expired
-    } else if hash.matches(&session.refresh_hash) {
+    } else if hash.matches(session.refresh_hash) {
         Verdict::Rotate
-    } else if session.previous_hash.as_deref().is_some_and(|previous| hash.matches(previous)) {
+    } else if session.previous_hash.is_some_and(|previous| hash.matches(previous)) {
         if now.since(session.rotated_at) <= leeway { Verdict::Replace } else { Verdict::Reuse }
     } else if generation < session.refresh_generation.saturating_sub(1) {
         Verdict::Reuse
@@ -55,6 +68,7 @@ pub(crate) fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::model::Session;
     use crate::types::{OrgId, SessionId, UserId};
 
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -98,7 +112,7 @@ mod tests {
             ("replaced before that", 4, late, Verdict::Replaced),
             ("from before a restore", 9, late, Verdict::Replaced),
         ] {
-            let found = judge(&session(ago), hash(token), generation, NOW, LEEWAY);
+            let found = judge(session(ago).refreshable(), hash(token), generation, NOW, LEEWAY);
             assert_eq!(found, expected, "{token} {ago:?}");
         }
     }
@@ -107,10 +121,10 @@ mod tests {
     fn a_session_that_is_over_does_not_come_back() {
         let mut over = session(Duration::ZERO);
         over.expires_at = NOW;
-        assert_eq!(judge(&over, hash("current"), 5, NOW, LEEWAY), Verdict::Expired);
-        assert_eq!(judge(&over, hash("older"), 1, NOW, LEEWAY), Verdict::Expired);
+        assert_eq!(judge(over.refreshable(), hash("current"), 5, NOW, LEEWAY), Verdict::Expired);
+        assert_eq!(judge(over.refreshable(), hash("older"), 1, NOW, LEEWAY), Verdict::Expired);
         over.ended_at = Some(NOW);
-        assert_eq!(judge(&over, hash("current"), 5, NOW, LEEWAY), Verdict::Ended);
+        assert_eq!(judge(over.refreshable(), hash("current"), 5, NOW, LEEWAY), Verdict::Ended);
     }
 
     #[test]
@@ -118,7 +132,7 @@ mod tests {
         let mut fresh = session(Duration::ZERO);
         fresh.previous_hash = None;
         fresh.refresh_generation = 0;
-        assert_eq!(judge(&fresh, hash("current"), 0, NOW, LEEWAY), Verdict::Rotate);
-        assert_eq!(judge(&fresh, hash("other"), 0, NOW, LEEWAY), Verdict::Replaced);
+        assert_eq!(judge(fresh.refreshable(), hash("current"), 0, NOW, LEEWAY), Verdict::Rotate);
+        assert_eq!(judge(fresh.refreshable(), hash("other"), 0, NOW, LEEWAY), Verdict::Replaced);
     }
 }

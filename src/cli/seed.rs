@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use crate::app::App;
 use crate::auth::{Register, SignedIn, sign_in};
 use crate::config::{Config, Registration};
+use crate::http::extract::Standing;
 use crate::http::{Admin, ClientInfo, Member};
 use crate::idempotency::Once;
 use crate::invites::service::accept;
@@ -120,6 +121,7 @@ fn admin_of(signed_in: &SignedIn) -> anyhow::Result<Admin> {
         session: signed_in.session,
         role: signed_in.user.role,
         name: signed_in.user.name.to_string(),
+        standing: Standing::User,
         client: ClientInfo::default(),
     };
     Ok(Admin::try_from(member)?)

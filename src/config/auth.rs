@@ -56,6 +56,6 @@ pub struct AuthConfig {
 pub enum Registration {
     /// Anybody.
     Open,
-    /// Nobody through this hub.
+    /// The platform's administrators alone.
     Closed,
 }

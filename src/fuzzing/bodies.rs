@@ -6,6 +6,7 @@ use crate::error::{Code, Error};
 use crate::http::{Fields, FromFields, json};
 use crate::invites::{AcceptInvite, InviteUser};
 use crate::organisations::{OrganisationFields, UpdateSubscription};
+use crate::sign_ups::RedeemSignUp;
 use crate::users::UpdateUser;
 
 /// More than any request has of its own, with the most that are refused by name.
@@ -38,6 +39,7 @@ pub fn bodies(data: &[u8]) {
     parse::<Switch>(&body);
     parse::<UpdateSubscription>(&body);
     parse::<UpdateUser>(&body);
+    parse::<RedeemSignUp>(&body);
     if let Some(change) = parse::<UpdateMe>(&body) {
         assert!(change.name.is_some() || change.password.is_some(), "there is something to change: {body}");
     }

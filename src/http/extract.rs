@@ -21,6 +21,7 @@ use crate::activity::Origin;
 use crate::app::App;
 use crate::auth::Claims;
 use crate::error::{Code, Error, Result};
+use crate::platform;
 use crate::types::{Actor, OrgId, Role, SessionId, Timestamp, UserId};
 
 /// A JSON body, parsed. 415 unless declared as JSON, 400 where not JSON, 422 with all fields that are not
@@ -129,6 +130,15 @@ impl FromRequestParts<App> for ClientInfo {
     }
 }
 
+/// As what somebody takes part in an organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// As one of its users.
+    User,
+    /// As a platform administrator, who acts for it: `user` is then their id, and names none of its users.
+    Administrator,
+}
+
 /// Somebody who is signed in, bound to the organisation of their session. The role is what it is now.
 #[derive(Debug, Clone)]
 pub struct Member {
@@ -142,6 +152,8 @@ pub struct Member {
     pub role: Role,
     /// The user's name.
     pub name: String,
+    /// Whether they are one of the organisation's users at all.
+    pub standing: Standing,
     /// Where the request comes from.
     pub client: ClientInfo,
 }
@@ -158,6 +170,9 @@ impl FromRequestParts<App> for Member {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        if let Some(acting) = platform::act(parts, app).await? {
+            return Ok(acting);
+        }
         let claims = claims(parts, app)?;
         super::log::record_caller(claims.org, claims.sub);
         let meter = parts.extract_with_state::<Meter, App>(app).await?;
@@ -171,12 +186,14 @@ impl FromRequestParts<App> for Member {
             }
         };
         meter.count_member(claims.org, &admitted.plan).await?;
+        super::tenant::require_own(app, &parts.headers, &parts.extensions, claims.org).await?;
         Ok(Self {
             org: claims.org,
             user: claims.sub,
             session: claims.sid,
             role: admitted.role,
             name: admitted.name,
+            standing: Standing::User,
             client: ClientInfo::of(parts),
         })
     }

@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::auth::Claims;
 use crate::error::{Error, Result};
 use crate::limits::{Counted, Limits, Refusal, Standing};
+use crate::platform::PlatformClaims;
 use crate::types::{OrgId, PlanCode, SessionId};
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
@@ -86,11 +87,19 @@ impl Kind {
             };
         };
         match (method, path) {
-            (&Method::POST, "/auth/register" | "/auth/login" | "/users/accept-invite") => Self::SignIn,
-            (&Method::POST, "/auth/refresh") => Self::Refresh,
+            (
+                &Method::POST,
+                "/auth/register"
+                | "/auth/login"
+                | "/auth/sign-up"
+                | "/users/accept-invite"
+                | "/platform/auth/login",
+            ) => Self::SignIn,
+            (&Method::POST, "/auth/refresh" | "/platform/auth/refresh") => Self::Refresh,
             (&Method::GET | &Method::HEAD, "/stream") => Self::Handshake,
             // Who may GET may HEAD.
-            (&Method::GET | &Method::HEAD, "/auth/me") | (&Method::POST, "/auth/logout") => Self::Session,
+            (&Method::GET | &Method::HEAD, "/auth/me" | "/platform/auth/me")
+            | (&Method::POST, "/auth/logout" | "/platform/auth/logout") => Self::Session,
             _ => Self::Caller,
         }
     }
@@ -103,6 +112,16 @@ const USUAL_REFRESH_BYTES: usize = 4096;
 /// What the token of a request says, which was found genuine before the body was read. It may have ended since.
 #[derive(Clone)]
 pub(super) struct Genuine(pub(super) Claims);
+
+/// The same of an administrator's token.
+#[derive(Clone)]
+pub(crate) struct GenuineAdministrator(pub(crate) PlatformClaims);
+
+/// What the token of a request says, whichever of the two it is.
+enum Bearer {
+    Member(Claims),
+    Administrator(PlatformClaims),
+}
 
 /// Counts one request. Clones count the same one.
 #[derive(Clone)]
@@ -130,8 +149,12 @@ impl Meter {
         let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
         let kind = Kind::of(request.method(), path);
         let meter = Self { limits: app.limits.clone(), address, kind, counted: Arc::default() };
-        if let Some(claims) = meter.count_first(app, request.headers())? {
-            request.extensions_mut().insert(Genuine(claims));
+        match meter.count_first(app, request.headers())? {
+            Some(Bearer::Member(claims)) => drop(request.extensions_mut().insert(Genuine(claims))),
+            Some(Bearer::Administrator(claims)) => {
+                request.extensions_mut().insert(GenuineAdministrator(claims));
+            }
+            None => {}
         }
         request.extensions_mut().insert(meter.clone());
         Ok(meter)
@@ -155,8 +178,7 @@ impl Meter {
     }
 
     /// Returns what the request's token says, where it was looked at.
-    fn count_first(&self, app: &App, headers: &HeaderMap) -> Result<Option<Claims>> {
-        let claims = || bearer(headers).and_then(|token| app.tokens.verify(token, app.clock.now()).ok());
+    fn count_first(&self, app: &App, headers: &HeaderMap) -> Result<Option<Bearer>> {
         match self.kind {
             Kind::Free => self.note(Ok(None))?,
             Kind::Handshake => self.note(self.limits.count_handshake(self.address))?,
@@ -173,13 +195,22 @@ impl Meter {
                 }
             }
             Kind::Session | Kind::Caller => {
-                let claims = claims();
-                match &claims {
-                    Some(claims) if self.kind == Kind::Session => self.count_session(claims.sid)?,
-                    Some(claims) => self.note(self.limits.count_user(claims.sub))?,
-                    None => self.count_address()?,
+                let bearer = read_bearer(app, headers);
+                let (session, caller) = match &bearer {
+                    Some(Bearer::Member(claims)) => (claims.sid, claims.sub),
+                    // An administrator counts as a user would: no user has their id.
+                    Some(Bearer::Administrator(claims)) => (claims.sid, claims.sub.as_uuid().into()),
+                    None => {
+                        self.count_address()?;
+                        return Ok(None);
+                    }
+                };
+                if self.kind == Kind::Session {
+                    self.count_session(session)?;
+                } else {
+                    self.note(self.limits.count_user(caller))?;
                 }
-                return Ok(claims);
+                return Ok(bearer);
             }
             Kind::Unmatched => self.count_address()?,
         }
@@ -196,7 +227,7 @@ impl Meter {
     }
 
     /// Counts somebody whose token is genuine and who was not let in.
-    pub(super) fn count_stranger(&self) -> Result<()> {
+    pub(crate) fn count_stranger(&self) -> Result<()> {
         if self.kind == Kind::Session { Ok(()) } else { self.count_address() }
     }
 
@@ -223,6 +254,13 @@ impl Meter {
         }
         Ok(())
     }
+}
+
+/// What the token of a request says, if it is a member's or an administrator's and lives.
+fn read_bearer(app: &App, headers: &HeaderMap) -> Option<Bearer> {
+    let (token, now) = (bearer(headers)?, app.clock.now());
+    let member = app.tokens.verify(token, now).map(Bearer::Member);
+    member.or_else(|_| app.platform_tokens.verify(token, now).map(Bearer::Administrator)).ok()
 }
 
 impl FromRequestParts<App> for Meter {

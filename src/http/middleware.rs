@@ -25,6 +25,7 @@ use super::meter::Meter;
 use super::{browser, client_address, log, request_id};
 use crate::app::App;
 use crate::error::{Code, Error, Result};
+use crate::platform::{self, Asked, Note};
 use crate::telemetry::metric;
 
 /// Puts the middleware around these routes.
@@ -62,6 +63,19 @@ async fn admit(app: &App, mut request: Request, next: Next) -> Response {
     };
     let response = finish_writes(app, request, next).await;
     meter.finish(response)
+}
+
+/// Runs a request. What may come into the platform's audit is entered there, also where the client hangs up.
+async fn run(app: App, request: Request, next: Next) -> Response {
+    if !platform::is_audited(&request) {
+        return next.run(request).await;
+    }
+    let (mut parts, body) = request.into_parts();
+    let (note, asked) = (Note::default(), Asked::of(&parts));
+    parts.extensions.insert(note.clone());
+    parts.extensions.insert(asked.clone());
+    let answered = next.run(Request::from_parts(parts, body)).await;
+    note.end(&app, &asked, answered).await
 }
 
 /// Gives the request its id and its span, counts it, logs its end once, and tells browsers what they must not do.
@@ -108,14 +122,14 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// open half way.
 async fn finish_writes(app: &App, request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
-        return next.run(request).await;
+        return run(app.clone(), request, next).await;
     }
     let request = match collect_body(app, request).await {
         Ok(request) => request,
         Err(error) => return error.into_response(),
     };
     let id = request_id::current().unwrap_or_default();
-    let work = request_id::scope(id, next.run(request)).in_current_span();
+    let work = request_id::scope(id, run(app.clone(), request, next)).in_current_span();
     Finished { work: Some(Box::pin(work)), tasks: app.tasks.clone(), runtime: Handle::current() }.await
 }
 

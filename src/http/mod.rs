@@ -11,6 +11,7 @@ pub mod meter;
 pub mod middleware;
 pub mod page;
 pub mod request_id;
+pub(crate) mod tenant;
 
 pub use extract::{Admin, ClientInfo, Created, Member, NoContent, PathId, ValidJson, ValidQuery};
 pub use fields::{Fields, FromFields};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, Request, State};
-use axum::http::{Method, Version};
+use axum::http::{Extensions, HeaderMap, Method, Version};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{RequestExt as _, Router};
@@ -19,6 +19,7 @@ use super::ws::upgrade;
 use crate::app::App;
 use crate::auth::Claims;
 use crate::error::{Code, Error, Result};
+use crate::http::tenant::{self, Selector};
 use crate::limits::Limit;
 use crate::server::stream::{Incoming, Stream};
 use crate::types::{ConnectionId, EpochId, OrgId, Seq};
@@ -52,9 +53,27 @@ async fn open_socket(State(app): State<App>, mut request: Request) -> Result<Res
         Ok(Query(pairs)) => parse_wish(pairs, handshake.token.take()),
         Err(_) => Err(CloseCode::BadRequest),
     };
+    require_own_tenant(&app, (request.headers(), request.extensions()), &wish).await?;
     let upgraded = hyper::upgrade::on(&mut request);
     app.tasks.spawn(serve(app.clone(), upgraded, wish));
     Ok(handshake.into_response())
+}
+
+/// Refuses a handshake that names another organisation than its token is for: with a status, since who can set a
+/// header sees it. A token that is none is told of after the upgrade, as ever.
+async fn require_own_tenant(
+    app: &App,
+    (headers, extensions): (&HeaderMap, &Extensions),
+    wish: &Result<Wish, CloseCode>,
+) -> Result<()> {
+    if !Selector::is_in(headers) {
+        return Ok(());
+    }
+    let token = wish.as_ref().ok().and_then(|wish| wish.token.as_deref());
+    match token.and_then(|token| app.tokens.verify(token, app.clock.now()).ok()) {
+        Some(claims) => tenant::require_own(app, headers, extensions, claims.org).await,
+        None => Ok(()),
+    }
 }
 
 /// Reads the query. Parameters that are not known are left alone: intermediaries add their own.

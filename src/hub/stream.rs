@@ -25,7 +25,7 @@ use crate::auth::Claims;
 use crate::error::{Code, Error, FieldError, Problems, Result};
 use crate::http::browser::LAST_EVENT_ID;
 use crate::http::extract::bearer;
-use crate::http::{Fields, FromFields, log};
+use crate::http::{Fields, FromFields, log, tenant};
 use crate::limits::{Limit, Refusal, Standing};
 use crate::server::line::Line;
 use crate::types::{ConnectionId, EpochId, Seq};
@@ -122,6 +122,7 @@ async fn open_stream(State(app): State<App>, request: Request) -> Result<Respons
             )
         })?;
     log::record_caller(claims.org, claims.sub);
+    tenant::require_own(&app, &parts.headers, &parts.extensions, claims.org).await?;
     let query = parse(pairs, &parts.headers)?;
     if parts.method == Method::HEAD {
         app.hub.admit(claims.org, claims.sub, claims.sid).await?;

@@ -39,12 +39,17 @@ use std::time::Duration;
 
 use crate::db::Db;
 use crate::error::Result;
-use crate::read;
 use crate::types::{OrgId, Timestamp};
+use crate::{read, transaction};
 
 /// Those of these organisations that have keys which have expired by `now`.
 pub(crate) async fn list_expired(db: &Db, orgs: &[OrgId], now: Timestamp) -> Result<Vec<OrgId>> {
     read!(db.orgs(orgs.to_vec()), |conn| Ok(queries::list_expired(conn, orgs, now).await?))
+}
+
+/// Deletes administrators' keys that have expired by `now`. They are few.
+pub(crate) async fn delete_expired_of_administrators(db: &Db, now: Timestamp) -> Result<usize> {
+    transaction!(db.central(), |tx| Ok(queries::delete_expired_of_administrators(tx, now).await?))
 }
 
 /// How long a key counts: longer than any client goes on repeating one request.

@@ -7,7 +7,7 @@ use diesel::sql_types::Text;
 
 use crate::db::schema::idempotency_keys;
 use crate::types::sql::text_column;
-use crate::types::{InvalidText, OrgId, ReservedId, Timestamp, UserId};
+use crate::types::{AdministratorId, InvalidText, OrgId, ReservedId, Timestamp, UserId};
 
 /// Most characters of a key.
 pub(super) const MAX_KEY_LENGTH: usize = 255;
@@ -40,6 +40,9 @@ impl TryFrom<String> for IdempotencyKey {
 
 text_column!(IdempotencyKey);
 
+/// In the place of an organisation where somebody asks for none.
+const PLATFORM: OrgId = OrgId::NIL;
+
 /// What a key counts for. The same key anywhere else is another key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scope {
@@ -56,6 +59,21 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// Of a platform administrator, whose keys stand in the directory: no organisation has this id.
+    pub(super) fn of_administrator(
+        administrator: AdministratorId,
+        method: String,
+        path: String,
+        key: IdempotencyKey,
+    ) -> Self {
+        Self { org: PLATFORM, user: administrator.as_uuid().into(), method, path, key }
+    }
+
+    /// Whether it is a platform administrator's.
+    pub(super) fn is_of_administrator(&self) -> bool {
+        self.org == PLATFORM
+    }
+
     /// The scope as bytes, which no other scope has: neither a path nor a key holds a zero.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let ids = self.org.as_uuid().into_bytes().into_iter().chain(self.user.as_uuid().into_bytes());

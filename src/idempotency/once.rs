@@ -13,11 +13,11 @@ use super::model::{Encoding, KeyRow, Scope};
 use super::queries;
 use super::seal::SealKeys;
 use crate::app::App;
-use crate::db::{Db, Tx};
+use crate::db::{self, Db, Tx};
 use crate::error::{LogFailure as _, Result};
 use crate::http::Member;
 use crate::transaction;
-use crate::types::ReservedId;
+use crate::types::{AdministratorId, ReservedId};
 
 /// What this node needs for keys: those that seal answers, and which requests are running.
 #[derive(Debug, Clone)]
@@ -91,6 +91,24 @@ impl Once {
             return Ok(Self(None));
         };
         let scope = Scope { org: member.org, user: member.user, method, path, key };
+        Self::enter(app, scope, hash)
+    }
+
+    /// Lets a platform administrator's request in, in the same way. What it does is done in the directory, or
+    /// follows from what is reserved there.
+    pub(crate) fn begin_as_administrator(
+        app: &App,
+        administrator: AdministratorId,
+        request: Option<KeyedRequest>,
+    ) -> Result<Self> {
+        let Some(KeyedRequest { method, path, key, hash }) = request else {
+            return Ok(Self(None));
+        };
+        let scope = Scope::of_administrator(administrator, method, path, key);
+        Self::enter(app, scope, hash)
+    }
+
+    fn enter(app: &App, scope: Scope, hash: RequestHash) -> Result<Self> {
         let claim = Claim::hashed(scope, hash, app.clock.now(), app.idempotency.seals.clone());
         let running = app.idempotency.enter(&claim)?;
         Ok(Self(Some(Attempt { claim, db: app.db.clone(), _running: running })))
@@ -117,12 +135,22 @@ impl Once {
     /// Keeps the answer to what was done elsewhere under a reserved id, in a transaction of its own. Where
     /// another node was quicker, its answer is the answer.
     pub async fn complete(&self, id: ReservedId, answer: Answer) -> Result<Answer> {
-        let Some(Attempt { claim, db, .. }) = &self.0 else {
+        self.complete_as(id, answer, Encoding::Plain).await
+    }
+
+    /// The same for an answer that holds a secret: it is stored encrypted.
+    pub async fn complete_sealed(&self, id: ReservedId, answer: Answer) -> Result<Answer> {
+        self.complete_as(id, answer, Encoding::Sealed).await
+    }
+
+    async fn complete_as(&self, id: ReservedId, answer: Answer, encoding: Encoding) -> Result<Answer> {
+        let Some(attempt) = &self.0 else {
             return Ok(answer);
         };
-        let mut row = claim.answered(&answer, Encoding::Plain)?;
+        let claim = &attempt.claim;
+        let mut row = claim.answered(&answer, encoding)?;
         row.reserved_id = Some(id);
-        transaction!(db.org(claim.scope().org), |tx| {
+        transaction!(attempt.store(), |tx| {
             if queries::put(tx, &row).await? {
                 return Ok(answer);
             }
@@ -155,12 +183,18 @@ impl Once {
 }
 
 impl Attempt {
+    /// Where its key stands.
+    fn store(&self) -> db::Scope {
+        let scope = self.claim.scope();
+        if scope.is_of_administrator() { self.db.central() } else { self.db.org(scope.org) }
+    }
+
     /// Keeps a refusal, or returns the answer that was there before it. Where an id is reserved, the effect
     /// may be under way on another node: nothing is kept then.
     async fn keep_refusal(&self, refusal: &Answer) -> Result<Option<Answer>> {
-        let Self { claim, db, .. } = self;
+        let claim = &self.claim;
         let row = claim.answered(refusal, Encoding::Plain)?;
-        transaction!(db.org(claim.scope().org), |tx| {
+        transaction!(self.store(), |tx| {
             if queries::put(tx, &row).await? {
                 return Ok(None);
             }

@@ -137,6 +137,8 @@ struct Inner {
     handshakes: Option<Limiter<Network>>,
     plans: Option<PlanLimits>,
     delays: Option<Delays>,
+    /// Those of the platform's administrators, who may have an account, too.
+    platform_delays: Option<Delays>,
 }
 
 impl Limits {
@@ -153,7 +155,8 @@ impl Limits {
             sign_ins: sign_ins.map(|limit| Limiter::new(Limit::SignIn, limit, time.clone())),
             handshakes: handshakes.map(|limit| Limiter::new(Limit::Handshakes, limit, time.clone())),
             plans: requests.map(|_| PlanLimits::new(db, time.clone())),
-            delays: sign_ins.map(|_| Delays::new(time)),
+            delays: sign_ins.map(|_| Delays::new(time.clone())),
+            platform_delays: sign_ins.map(|_| Delays::new(time)),
         }))
     }
 
@@ -200,6 +203,14 @@ impl Limits {
         }
     }
 
+    /// The same for the platform administrator with this email.
+    pub(crate) fn begin_platform_attempt(&self, email: &Email) -> std::result::Result<Attempt<'_>, Refusal> {
+        match &self.0.platform_delays {
+            Some(delays) => delays.begin(email),
+            None => Ok(Attempt::unlimited()),
+        }
+    }
+
     /// Forgets who is as good as new, until `stop`.
     pub async fn keep_small(self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(UPKEEP);
@@ -209,7 +220,9 @@ impl Limits {
     }
 
     fn forget(&self) {
-        let Inner { users, sessions, addresses, sign_ins, handshakes, plans, delays } = &*self.0;
+        let Inner { users, sessions, addresses, sign_ins, handshakes, plans, delays, platform_delays } =
+            &*self.0;
+        let wrong = [delays, platform_delays].map(|delays| delays.as_ref().map_or(0, Delays::forget));
         let known = [
             (Limit::User, users.as_ref().map(Limiter::forget)),
             (Limit::Session, sessions.as_ref().map(Limiter::forget)),
@@ -217,7 +230,7 @@ impl Limits {
             (Limit::SignIn, sign_ins.as_ref().map(Limiter::forget)),
             (Limit::Handshakes, handshakes.as_ref().map(Limiter::forget)),
             (Limit::Organisation, plans.as_ref().map(PlanLimits::forget)),
-            (Limit::Account, delays.as_ref().map(Delays::forget)),
+            (Limit::Account, Some(wrong.iter().sum())),
         ];
         for (limit, keys) in known {
             #[expect(clippy::cast_precision_loss, reason = "a count of keys is far below 2^53")]

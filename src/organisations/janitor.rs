@@ -52,7 +52,7 @@ pub(crate) fn start(app: &App) {
 }
 
 /// Looks at the whole directory once; a stop is heeded between two chunks.
-pub(crate) async fn run(app: &App) -> Result<()> {
+pub async fn run(app: &App) -> Result<()> {
     let before = app.clock.now().minus(GRACE);
     let mut after = OrgId::from(uuid::Uuid::nil());
     while let Some(last) = check_organisations(app, before, after).await? {

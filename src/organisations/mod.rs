@@ -7,12 +7,13 @@
 
 pub(crate) mod janitor;
 mod model;
+pub(crate) mod operator;
 mod queries;
 mod routes;
 pub(crate) mod service;
 mod wire;
 
-pub(crate) use model::{Founding, Organisation, Settings};
+pub(crate) use model::{DirectoryEntry, First, Founder, Founding, Organisation, Settings, Terms, Wanted};
 pub(crate) use routes::routes;
 pub(crate) use wire::OrganisationBody;
 #[cfg(any(test, feature = "fuzzing"))]

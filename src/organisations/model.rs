@@ -2,51 +2,15 @@
 
 use std::time::Duration;
 
-use diesel::deserialize::FromSqlRow;
-use diesel::expression::AsExpression;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
 
 use crate::db::schema::{organisations, plans, settings};
-use crate::types::sql::text_column;
+use crate::sign_ups::SignUp;
 use crate::types::{
-    AccountId, Email, InvalidText, Isolation, OrgId, OrganisationName, PersonName, PlanCode, Role, Slug,
-    Timestamp, UserId,
+    AccountId, Email, Isolation, OrgId, OrganisationName, OrganisationStatus, PersonName, PlanCode, Role,
+    Slug, Timestamp, UserId,
 };
 use crate::users::User;
-
-/// Whether an organisation may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromSqlRow, AsExpression)]
-#[diesel(sql_type = Text)]
-pub(crate) enum Status {
-    /// It may.
-    Active,
-    /// A platform administrator has closed it.
-    Suspended,
-}
-
-impl Status {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Suspended => "SUSPENDED",
-        }
-    }
-}
-
-impl TryFrom<String> for Status {
-    type Error = InvalidText;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        match text.as_str() {
-            "ACTIVE" => Ok(Self::Active),
-            "SUSPENDED" => Ok(Self::Suspended),
-            _ => Err(InvalidText::new("must be ACTIVE or SUSPENDED")),
-        }
-    }
-}
-
-text_column!(Status);
 
 /// What the directory knows of an organisation. Name, plan and status are copies of its [`Settings`].
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -56,7 +20,7 @@ pub(crate) struct DirectoryEntry {
     pub(crate) name: OrganisationName,
     pub(crate) slug: Slug,
     pub(crate) plan: PlanCode,
-    pub(crate) status: Status,
+    pub(crate) status: OrganisationStatus,
     pub(crate) isolation: Isolation,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
@@ -81,7 +45,7 @@ pub(crate) struct Settings {
     pub(crate) plan: PlanCode,
     /// The plan's seats when it was chosen; `None` is no limit.
     pub(crate) seats: Option<i64>,
-    pub(crate) status: Status,
+    pub(crate) status: OrganisationStatus,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
 }
@@ -112,28 +76,69 @@ pub(crate) struct Organisation {
     pub(crate) member_count: i64,
 }
 
-/// An organisation that is about to be, and its first admin. What it is founded as is its id: of two
-/// attempts with one id, the second finds what the first one made.
+/// Which organisations are looked for.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// What name or slug match.
+    pub(super) pattern: Option<String>,
+    /// Or the id, where that is one.
+    pub(super) id: Option<OrgId>,
+    pub(super) plan: Option<PlanCode>,
+    pub(super) status: Option<OrganisationStatus>,
+    pub(super) isolation: Option<Isolation>,
+}
+
+/// An organisation that is about to be. What it is founded as is its id: of two attempts with one id, the
+/// second finds what the first one made.
 pub(crate) struct Founding {
     pub(crate) org: OrgId,
     pub(crate) name: OrganisationName,
-    pub(crate) account: AccountId,
-    pub(crate) user: UserId,
-    pub(crate) user_name: PersonName,
-    pub(crate) email: Email,
+    pub(crate) terms: Terms,
+    pub(crate) first: First,
+}
+
+/// On what terms an organisation is founded.
+pub(crate) struct Terms {
+    /// Its slug; `None` is one of its name.
+    pub(crate) slug: Option<Slug>,
+    /// Its plan; `None` is the one of new organisations.
+    pub(crate) plan: Option<PlanCode>,
     /// Where its rows will be. It stands once it is founded.
     pub(crate) isolation: Isolation,
 }
 
-impl Founding {
+impl Terms {
+    /// What all get who ask for nothing, with their rows so far apart.
+    pub(crate) const fn new(isolation: Isolation) -> Self {
+        Self { slug: None, plan: None, isolation }
+    }
+}
+
+/// Who is first in a new organisation.
+pub(crate) enum First {
+    /// Its founder, as its admin.
+    Admin(Founder),
+    /// Whoever redeems this.
+    SignUp(SignUp),
+}
+
+/// The account that founds an organisation, and its user there.
+pub(crate) struct Founder {
+    pub(crate) account: AccountId,
+    pub(crate) user: UserId,
+    pub(crate) name: PersonName,
+    pub(crate) email: Email,
+}
+
+impl Founder {
     /// The first admin, as of when it is founded.
-    pub(crate) fn founder(&self, at: Timestamp) -> User {
+    pub(crate) fn to_user(&self, org: OrgId, at: Timestamp) -> User {
         User {
-            org_id: self.org,
+            org_id: org,
             id: self.user,
             account_id: self.account,
             email: self.email.clone(),
-            name: self.user_name.clone(),
+            name: self.name.clone(),
             role: Role::Admin,
             created_at: at,
             updated_at: at,

@@ -6,11 +6,16 @@ use diesel::QueryResult;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::model::{Apart, DirectoryEntry, Plan, Settings};
+use super::model::{Apart, DirectoryEntry, Plan, Settings, Wanted};
 use crate::db::Conn;
 use crate::db::schema::{organisations, plans, settings};
-use crate::types::{Isolation, OrgId, OrganisationName, Timestamp};
+use crate::types::{Isolation, OrgId, OrganisationName, OrganisationStatus, Slug, Timestamp};
 use crate::with_conn;
+
+diesel::define_sql_function! {
+    /// In lower case: on SQLite its ASCII letters alone.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
 
 /// Adds an entry to the directory. `false` where its slug is taken, or its id.
 pub(super) async fn insert_entry(conn: &mut Conn, entry: &DirectoryEntry) -> QueryResult<bool> {
@@ -68,6 +73,72 @@ pub(super) async fn list_entries(
             .load(c)
             .await
     })
+}
+
+/// The directory's entry of an organisation.
+pub(super) async fn find_entry(conn: &mut Conn, org: OrgId) -> QueryResult<Option<DirectoryEntry>> {
+    with_conn!(conn, |c| {
+        organisations::table.find(org).select(DirectoryEntry::as_select()).get_result(c).await.optional()
+    })
+}
+
+/// The directory's entry of the organisation with this slug.
+pub(super) async fn find_entry_by_slug(conn: &mut Conn, slug: &Slug) -> QueryResult<Option<DirectoryEntry>> {
+    with_conn!(conn, |c| {
+        organisations::table
+            .filter(organisations::slug.eq(slug))
+            .select(DirectoryEntry::as_select())
+            .get_result(c)
+            .await
+            .optional()
+    })
+}
+
+/// Entries that are looked for, ordered by id, at most `limit` of those after `after`.
+pub(super) async fn search_entries(
+    conn: &mut Conn,
+    wanted: &Wanted,
+    after: OrgId,
+    limit: i64,
+) -> QueryResult<Vec<DirectoryEntry>> {
+    with_conn!(conn, |c| {
+        let mut entries = organisations::table.select(DirectoryEntry::as_select()).into_boxed();
+        if let Some(pattern) = &wanted.pattern {
+            let name = lower(organisations::name).like(pattern).escape(ESCAPE);
+            let slug = organisations::slug.like(pattern).escape(ESCAPE);
+            entries = match wanted.id {
+                Some(id) => entries.filter(name.or(slug).or(organisations::id.eq(id))),
+                None => entries.filter(name.or(slug)),
+            };
+        }
+        if let Some(plan) = &wanted.plan {
+            entries = entries.filter(organisations::plan.eq(plan));
+        }
+        if let Some(status) = wanted.status {
+            entries = entries.filter(organisations::status.eq(status));
+        }
+        if let Some(isolation) = wanted.isolation {
+            entries = entries.filter(organisations::isolation.eq(isolation));
+        }
+        let after = organisations::id.gt(after);
+        entries.filter(after).order(organisations::id).limit(limit).load(c).await
+    })
+}
+
+/// Stands before what is no wildcard in a pattern.
+const ESCAPE: char = '\\';
+
+/// What a search for `text` matches: it, anywhere, in any case.
+pub(super) fn pattern_of(text: &str) -> String {
+    let mut pattern = "%".to_owned();
+    for letter in text.to_lowercase().chars() {
+        if matches!(letter, '%' | '_' | ESCAPE) {
+            pattern.push(ESCAPE);
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
 }
 
 /// The ids of the directory's entries in order, at most `limit` of those after `after`.
@@ -132,6 +203,27 @@ pub(super) async fn insert_settings(conn: &mut Conn, row: &Settings) -> QueryRes
 pub(super) async fn find_settings(conn: &mut Conn, org: OrgId) -> QueryResult<Option<Settings>> {
     with_conn!(conn, |c| {
         settings::table.find(org).select(Settings::as_select()).get_result(c).await.optional()
+    })
+}
+
+/// Whether an organisation may be used; `None` where it does not exist.
+pub(super) async fn find_status(conn: &mut Conn, org: OrgId) -> QueryResult<Option<OrganisationStatus>> {
+    with_conn!(conn, |c| settings::table.find(org).select(settings::status).get_result(c).await.optional())
+}
+
+/// Gives an organisation another status.
+pub(super) async fn update_status(
+    conn: &mut Conn,
+    org: OrgId,
+    status: OrganisationStatus,
+    at: Timestamp,
+) -> QueryResult<Settings> {
+    with_conn!(conn, |c| {
+        diesel::update(settings::table.find(org))
+            .set((settings::status.eq(status), settings::updated_at.eq(at)))
+            .returning(Settings::as_returning())
+            .get_result(c)
+            .await
     })
 }
 

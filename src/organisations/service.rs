@@ -1,9 +1,7 @@
 //! Founding, renaming and changing the plan of an organisation.
 
-use anyhow::Context as _;
-
 pub(crate) use super::model::Apart;
-use super::model::{DirectoryEntry, Founding, Organisation, Plan, Settings, Status};
+use super::model::{DirectoryEntry, First, Founder, Founding, Organisation, Plan, Settings, Terms};
 use super::queries;
 use super::wire::OrganisationBody;
 use crate::activity::{self, Activity, Origin, SessionStart};
@@ -11,12 +9,12 @@ use crate::app::App;
 use crate::auth::{self, Opening};
 use crate::config::{Registration, crash_point};
 use crate::db::{Conn, Db, Removal, Tx};
-use crate::error::{Code, Error, LogFailure as _, Result};
+use crate::error::{Code, Error, LogFailure as _, Result, suspended};
 use crate::http::{Admin, Member};
 use crate::idempotency::{Answer, Claimed, Once};
-use crate::types::{Actor, OrgId, OrganisationName, PlanCode, Slug, UserId};
+use crate::types::{Actor, OrgId, OrganisationName, OrganisationStatus, PlanCode, Slug, UserId};
 use crate::users::{self, User};
-use crate::{read, transaction};
+use crate::{read, sign_ups, transaction};
 
 /// The plan of a new organisation.
 const FIRST_PLAN: &str = "FREE";
@@ -54,6 +52,14 @@ pub(crate) async fn list(conn: &mut Conn, orgs: &[OrgId]) -> Result<Vec<Organisa
     Ok(settings.into_iter().map(with_count).collect())
 }
 
+/// Refuses where the organisation is suspended.
+pub(crate) async fn require_active(conn: &mut Conn, org: OrgId) -> Result<()> {
+    match queries::find_status(conn, org).await? {
+        Some(OrganisationStatus::Suspended) => Err(suspended()),
+        Some(OrganisationStatus::Active) | None => Ok(()),
+    }
+}
+
 /// The names of the first few organisations in the directory.
 pub(crate) async fn list_names(app: &App) -> Result<Vec<String>> {
     let first = OrgId::from(uuid::Uuid::nil());
@@ -71,7 +77,7 @@ pub(crate) async fn list_apart(db: &Db, after: OrgId, limit: i64) -> Result<Vec<
     read!(db.central(), |conn| Ok(queries::list_apart(conn, after, limit).await?))
 }
 
-async fn with_count(conn: &mut Conn, settings: Settings) -> Result<Organisation> {
+pub(super) async fn with_count(conn: &mut Conn, settings: Settings) -> Result<Organisation> {
     let member_count = users::service::count(conn, settings.org_id).await?;
     Ok(Organisation { settings, member_count })
 }
@@ -139,16 +145,15 @@ enum MadeBy {
 /// Makes the directory's entry and the founder's membership, under a slug that nobody has.
 async fn enter(app: &App, origin: &Origin, founding: &Founding) -> Result<Entered> {
     transaction!(app.db.central(), |tx| {
-        let plans = queries::list_plans(tx).await?;
-        let plan = plans.into_iter().find(|plan| plan.code.as_str() == FIRST_PLAN);
-        let plan = plan.context("there is no plan for new organisations")?;
+        let plan = first_plan(queries::list_plans(tx).await?, founding.terms.plan.as_ref())?;
+        let of_its_name = || Slug::of(&founding.name, None);
         let mut entry = DirectoryEntry {
             id: founding.org,
             name: founding.name.clone(),
-            slug: Slug::of(&founding.name, None),
+            slug: founding.terms.slug.clone().unwrap_or_else(of_its_name),
             plan: plan.code.clone(),
-            status: Status::Active,
-            isolation: founding.isolation,
+            status: OrganisationStatus::Active,
+            isolation: founding.terms.isolation,
             created_at: origin.at,
             updated_at: origin.at,
         };
@@ -158,6 +163,9 @@ async fn enter(app: &App, origin: &Origin, founding: &Founding) -> Result<Entere
                 (entry, made_by) = (adopted, MadeBy::AnotherAttempt);
                 break;
             }
+            if let Some(slug) = &founding.terms.slug {
+                return Err(slug_taken(slug));
+            }
             if attempts == SLUG_ATTEMPTS {
                 return Err(anyhow::anyhow!("no free slug in {SLUG_ATTEMPTS} attempts").into());
             }
@@ -165,7 +173,9 @@ async fn enter(app: &App, origin: &Origin, founding: &Founding) -> Result<Entere
             let [a, b, c] = auth::random::<3>()?;
             entry.slug = Slug::of(&founding.name, Some(&format!("{a:02x}{b:02x}{c:02x}")));
         }
-        auth::memberships::enter(tx, founding.account, founding.org, founding.user, origin.at).await?;
+        if let First::Admin(Founder { account, user, .. }) = &founding.first {
+            auth::memberships::enter(tx, *account, founding.org, *user, origin.at).await?;
+        }
         Ok(Entered { entry, plan, made_by })
     })
 }
@@ -179,18 +189,47 @@ async fn establish(
     opening: Option<&Opening>,
 ) -> Result<Organisation> {
     transaction!(app.db.org(founding.org), |tx| {
-        if !queries::insert_settings(tx, &settings).await? {
+        let is_new = queries::insert_settings(tx, &settings).await?;
+        if is_new {
+            activity::create_log(tx, founding.org, origin.at).await?;
+            let created = Activity::OrganisationCreated { name: settings.name.clone() };
+            activity::append(tx, origin, created).await?;
+        }
+        match &founding.first {
+            // Nobody was told the token of the attempt before.
+            First::SignUp(sign_up) => sign_ups::service::open(tx, sign_up).await?,
+            First::Admin(founder) if is_new => {
+                users::service::join(tx, origin, &founder.to_user(founding.org, origin.at)).await?;
+            }
+            First::Admin(_) => {}
+        }
+        if !is_new {
             return load(tx, founding.org).await;
         }
-        activity::create_log(tx, founding.org, origin.at).await?;
-        let created = Activity::OrganisationCreated { name: settings.name.clone() };
-        activity::append(tx, origin, created).await?;
-        users::service::join(tx, origin, &founding.founder(origin.at)).await?;
         if let Some(opening) = opening {
             auth::sessions::begin(tx, origin, opening, SessionStart::Register).await?;
         }
         with_count(tx, settings).await
     })
+}
+
+/// The plan that is asked for, else the one of new organisations.
+fn first_plan(plans: Vec<Plan>, asked: Option<&PlanCode>) -> Result<Plan> {
+    let codes = plan_codes(&plans);
+    let code = asked.map_or(FIRST_PLAN, PlanCode::as_str);
+    match (plans.into_iter().find(|plan| plan.code.as_str() == code), asked) {
+        (Some(plan), _) => Ok(plan),
+        (None, Some(_)) => Err(Error::invalid("plan", format!("must be one of {codes}"))),
+        (None, None) => Err(anyhow::anyhow!("there is no plan for new organisations").into()),
+    }
+}
+
+fn plan_codes(plans: &[Plan]) -> String {
+    plans.iter().map(|plan| plan.code.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn slug_taken(slug: &Slug) -> Error {
+    Error::refused(Code::SlugTaken, format!("Another organisation has the slug {slug}."))
 }
 
 /// Removes an entry that nothing stands behind, and the store that was made for it. False where another attempt to
@@ -221,17 +260,12 @@ pub(crate) async fn create(
         }
         Reserved::Answered(answer) => return Ok(answer),
     };
-    let founding = Founding {
-        org,
-        name,
-        account: caller.account_id,
-        user: UserId::new(),
-        user_name: caller.name,
-        email: caller.email,
-        isolation: app.config.tenancy.isolation,
-    };
-    let founder = Actor { id: founding.user, name: founding.user_name.to_string() };
-    let origin = member.client.origin(founding.org, Some(founder), app.clock.now());
+    let User { account_id: account, name: caller, email, .. } = caller;
+    let founder = Founder { account, user: UserId::new(), name: caller, email };
+    let actor = Actor { id: founder.user, name: founder.name.to_string() };
+    let founding =
+        Founding { org, name, terms: Terms::new(app.config.tenancy.isolation), first: First::Admin(founder) };
+    let origin = member.client.origin(founding.org, Some(actor), app.clock.now());
     let organisation = found(app, &origin, &founding, None).await?;
     answer_created(once, organisation).await
 }
@@ -264,8 +298,18 @@ async fn reserve(app: &App, member: &Member, once: &Once) -> Result<Reserved> {
     })
 }
 
+/// The directory's entry of an organisation.
+pub(crate) async fn find_entry(app: &App, org: OrgId) -> Result<Option<DirectoryEntry>> {
+    read!(app.db.central(), |conn| Ok(queries::find_entry(conn, org).await?))
+}
+
+/// The directory's entry of the organisation with this slug.
+pub(crate) async fn find_entry_by_slug(app: &App, slug: &Slug) -> Result<Option<DirectoryEntry>> {
+    read!(app.db.central(), |conn| Ok(queries::find_entry_by_slug(conn, slug).await?))
+}
+
 /// The organisation, if an earlier attempt has founded it.
-async fn find(app: &App, org: OrgId) -> Result<Option<Organisation>> {
+pub(crate) async fn find(app: &App, org: OrgId) -> Result<Option<Organisation>> {
     // Another node may have removed what this one knows.
     app.db.forget(org);
     if app.db.by_made_store(&[org]).await?.is_empty() {
@@ -286,42 +330,75 @@ async fn answer_created(once: &Once, organisation: Organisation) -> Result<Answe
 
 /// Gives the organisation another name. The name that it has already changes nothing.
 pub(crate) async fn rename(app: &App, admin: &Admin, name: OrganisationName) -> Result<Organisation> {
-    let now = app.clock.now();
+    let origin = admin.origin(app.clock.now());
     let organisation = transaction!(app.db.org(admin.org), |tx| {
         let settings = users::service::lock_as_admin(tx, admin).await?;
-        if settings.name == name {
-            return with_count(tx, settings).await;
-        }
-        let settings = queries::update_name(tx, admin.org, &name, settings.next_update(now)).await?;
-        let organisation = with_count(tx, settings).await?;
-        activity::append(tx, &admin.origin(now), Activity::OrganisationUpdated { name }).await?;
-        Ok(organisation)
+        rename_locked(tx, &origin, settings, name).await
     })?;
     copy_to_directory(app, &organisation.settings).await;
+    Ok(organisation)
+}
+
+/// The same with the settings locked.
+pub(super) async fn rename_locked(
+    tx: &mut Tx,
+    origin: &Origin,
+    settings: Settings,
+    name: OrganisationName,
+) -> Result<Organisation> {
+    if settings.name == name {
+        return with_count(tx, settings).await;
+    }
+    let settings = queries::update_name(tx, origin.org, &name, settings.next_update(origin.at)).await?;
+    let organisation = with_count(tx, settings).await?;
+    activity::append(tx, origin, Activity::OrganisationUpdated { name }).await?;
     Ok(organisation)
 }
 
 /// Gives the organisation another plan. Fails with `plan_unchanged`, or with `member_limit_reached` where
 /// it has more members than the plan allows.
 pub(crate) async fn change_plan(app: &App, admin: &Admin, code: PlanCode) -> Result<Organisation> {
-    let now = app.clock.now();
-    let plans = read!(app.db.central(), |conn| Ok(queries::list_plans(conn).await?))?;
-    let Some(plan) = plans.iter().find(|plan| plan.code == code) else {
-        let codes: Vec<&str> = plans.iter().map(|plan| plan.code.as_str()).collect();
-        return Err(Error::invalid("plan", format!("must be one of {}", codes.join(", "))));
-    };
+    let origin = admin.origin(app.clock.now());
+    let change = PlanChange::load(app, code).await?;
     let organisation = transaction!(app.db.org(admin.org), |tx| {
         let settings = users::service::lock_as_admin(tx, admin).await?;
-        let present = with_count(tx, settings).await?;
-        require_fit(&present, plan)?;
-        let at = present.settings.next_update(now);
-        let settings = queries::update_plan(tx, admin.org, plan, at).await?;
-        let changed = plan_change(&plans, present.settings.plan, plan);
-        activity::append(tx, &admin.origin(now), changed).await?;
-        Ok(Organisation { settings, member_count: present.member_count })
+        change.apply(tx, &origin, settings).await
     })?;
     copy_to_directory(app, &organisation.settings).await;
     Ok(organisation)
+}
+
+/// A plan that an organisation is to have, beside all others.
+pub(super) struct PlanChange {
+    plans: Vec<Plan>,
+    to: Plan,
+}
+
+impl PlanChange {
+    /// Fails where there is no such plan.
+    pub(super) async fn load(app: &App, code: PlanCode) -> Result<Self> {
+        let plans = read!(app.db.central(), |conn| Ok(queries::list_plans(conn).await?))?;
+        match plans.iter().find(|plan| plan.code == code).cloned() {
+            Some(to) => Ok(Self { plans, to }),
+            None => Err(Error::invalid("plan", format!("must be one of {}", plan_codes(&plans)))),
+        }
+    }
+
+    /// Gives it to the organisation of these settings, which are locked.
+    pub(super) async fn apply(
+        &self,
+        tx: &mut Tx,
+        origin: &Origin,
+        settings: Settings,
+    ) -> Result<Organisation> {
+        let present = with_count(tx, settings).await?;
+        require_fit(&present, &self.to)?;
+        let at = present.settings.next_update(origin.at);
+        let settings = queries::update_plan(tx, origin.org, &self.to, at).await?;
+        let changed = plan_change(&self.plans, present.settings.plan, &self.to);
+        activity::append(tx, origin, changed).await?;
+        Ok(Organisation { settings, member_count: present.member_count })
+    }
 }
 
 /// Refuses a plan that the organisation has, or that has fewer seats than it has members.
@@ -353,7 +430,7 @@ fn plan_change(plans: &[Plan], from: PlanCode, to: &Plan) -> Activity {
 }
 
 /// The organisation has its new settings already: a copy that failed, the janitor makes up for.
-async fn copy_to_directory(app: &App, settings: &Settings) {
+pub(super) async fn copy_to_directory(app: &App, settings: &Settings) {
     crash_point("settings-changed");
     let copied: Result<()> =
         async { transaction!(app.db.central(), |tx| Ok(queries::refresh_entry(tx, settings).await?)) }.await;

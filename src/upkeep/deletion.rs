@@ -16,7 +16,7 @@ use crate::db::{Claim, DbError, Tx, try_claim};
 use crate::error::{Error, LogFailure as _, Result};
 use crate::telemetry::metric;
 use crate::types::{InviteId, OrgId, OrgIds, SessionId, Timestamp};
-use crate::{auth, idempotency, invites, organisations, transaction};
+use crate::{auth, idempotency, invites, organisations, platform, transaction};
 
 /// How long after the start it first looks: a start is busy.
 const FIRST_AFTER: Duration = Duration::from_mins(1);
@@ -108,6 +108,9 @@ impl Kind {
 /// Deletes all that is over by now; a stop is heeded between two chunks.
 pub async fn run(app: &App) -> Result<()> {
     let now = app.clock.now();
+    let over = now.minus(app.config.auth.access_lifetime + KEEP_SESSIONS);
+    platform::service::sessions::delete_over(&app.db, over).await?;
+    idempotency::delete_expired_of_administrators(&app.db, now).await?;
     let mut jobs = VecDeque::new();
     let mut after = OrgId::from(uuid::Uuid::nil());
     loop {

@@ -5,6 +5,7 @@
 
 mod deletion;
 
+pub use crate::organisations::janitor::run as check_directory;
 pub use deletion::{run, start};
 
 use anyhow::anyhow;

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::auth;
 use crate::db::{Conn, Tx};
 use crate::error::{Code, Error, LogFailure as _, Result};
-use crate::http::extract::admins_only;
+use crate::http::extract::{Standing, admins_only};
 use crate::http::{Admin, Member, Page, PageQuery};
 use crate::organisations::{self, Settings};
 use crate::types::{AccountId, Email, OrgId, PersonName, Role, UserId};
@@ -25,6 +25,9 @@ pub(crate) async fn lock_members(tx: &mut Tx, org: OrgId) -> Result<Settings> {
 /// the one that ended that.
 pub(crate) async fn lock_as_admin(tx: &mut Tx, admin: &Admin) -> Result<Settings> {
     let settings = lock_members(tx, admin.org).await?;
+    if admin.standing == Standing::Administrator {
+        return Ok(settings);
+    }
     match load_caller(tx, admin).await?.role {
         Role::Admin => Ok(settings),
         Role::Member => Err(admins_only()),
@@ -76,6 +79,15 @@ pub(crate) async fn find(conn: &mut Conn, org: OrgId, id: UserId) -> Result<Opti
 /// The user of an account in an organisation.
 pub(crate) async fn find_by_account(conn: &mut Conn, org: OrgId, account: AccountId) -> Result<Option<User>> {
     Ok(queries::find_by_account(conn, org, account).await?)
+}
+
+/// Whether the account has a user there, as far as can be told.
+pub(crate) async fn is_member(app: &App, user: &User) -> bool {
+    let found: Result<Option<User>> = async {
+        read!(app.db.org(user.org_id), |conn| find_by_account(conn, user.org_id, user.account_id).await)
+    }
+    .await;
+    !matches!(found, Ok(None))
 }
 
 /// The user of an account in an organisation, whom nobody removes until the transaction ends.

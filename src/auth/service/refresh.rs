@@ -15,7 +15,7 @@ use crate::http::log::record_organisation;
 use crate::http::{ClientInfo, Meter};
 use crate::types::{Timestamp, UserId};
 use crate::users::{self, User};
-use crate::{read, transaction};
+use crate::{organisations, read, transaction};
 
 /// A new pair of tokens for a refresh token. Fails with `refresh_token_invalid`, `refresh_token_reused`
 /// (the session has then ended) or `session_ended`.
@@ -72,7 +72,7 @@ async fn turn(
     let user = users::service::find(tx, token.org, session.user_id).await?;
     let user = user.ok_or_else(session_ended)?;
     let leeway = app.config.auth.refresh_leeway;
-    let verdict = judge(session, token.hash(), token.generation, now, leeway);
+    let verdict = judge(session.refreshable(), token.hash(), token.generation, now, leeway);
     match verdict {
         Verdict::Ended => Err(session_ended()),
         Verdict::Expired | Verdict::Replaced => Err(invalid()),
@@ -83,6 +83,7 @@ async fn turn(
             Err(session_ended())
         }
         Verdict::Rotate | Verdict::Replace => {
+            organisations::service::require_active(tx, token.org).await?;
             let successor = succeed(app, tx, session, verdict, now).await?;
             Ok(Turn::Rotated(Box::new((successor, user))))
         }

@@ -9,7 +9,7 @@ use crate::config::crash_point;
 use crate::error::{Code, Error, Result};
 use crate::http::log::record_organisation;
 use crate::http::{ClientInfo, Member};
-use crate::organisations::{self, Founding};
+use crate::organisations::{self, First, Founder, Founding, Terms};
 use crate::transaction;
 use crate::types::{AccountId, Actor, OrgId, UserId};
 use crate::users;
@@ -42,22 +42,19 @@ fn taken_unless_own(error: Error) -> Error {
 
 async fn found(app: &App, client: &ClientInfo, account: &Account, new: Register) -> Result<SignedIn> {
     let now = app.clock.now();
-    let founding = Founding {
-        org: OrgId::new(),
-        name: new.organisation_name,
-        account: account.id,
-        user: UserId::new(),
-        user_name: new.name,
-        email: new.email,
-        isolation: app.config.tenancy.isolation,
-    };
-    record_organisation(founding.org);
-    let (org, user, version) = (founding.org, founding.user, account.password_version);
+    let org = OrgId::new();
+    record_organisation(org);
+    let founder = Founder { account: account.id, user: UserId::new(), name: new.name, email: new.email };
+    let (user, version) = (founder.user, account.password_version);
     let opening = sessions::prepare(app, client, org, user, version, now)?;
-    let founder = Actor { id: user, name: founding.user_name.to_string() };
-    let origin = client.origin(org, Some(founder), now);
+    let actor = Actor { id: user, name: founder.name.to_string() };
+    let origin = client.origin(org, Some(actor), now);
+    let admin = founder.to_user(org, now);
+    let first = First::Admin(founder);
+    let founding =
+        Founding { org, name: new.organisation_name, terms: Terms::new(app.config.tenancy.isolation), first };
     let organisation = organisations::service::found(app, &origin, &founding, Some(&opening)).await?;
-    sessions::welcome(app, client, &opening, founding.founder(now), organisation).await
+    sessions::welcome(app, client, &opening, admin, organisation).await
 }
 
 /// Signs in to the organisation that was named, else to the one used last. Fails with
@@ -73,14 +70,18 @@ pub(crate) async fn log_in(app: &App, client: &ClientInfo, login: Login) -> Resu
         None => memberships::list_by_use(app, account.id).await?,
     };
     let version = account.password_version;
+    let mut refusal = no_membership();
     for org in orgs {
         record_organisation(org);
-        let entered = enter(app, client, account.id, version, org, SessionStart::Login).await?;
-        if let Some(signed_in) = entered {
-            return Ok(signed_in);
+        match enter(app, client, account.id, version, org, SessionStart::Login).await {
+            Ok(Some(signed_in)) => return Ok(signed_in),
+            Ok(None) => {}
+            // Another one may be open; the one that was named is the only one here.
+            Err(error) if error.code() == Code::OrganisationSuspended => refusal = error,
+            Err(error) => return Err(error),
         }
     }
-    Err(no_membership())
+    Err(refusal)
 }
 
 /// Starts a session of the caller's account in another organisation; the present one goes on. Fails with

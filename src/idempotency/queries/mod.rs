@@ -1,5 +1,6 @@
 //! The table of idempotency keys. Nothing but diesel.
 
+mod administrators;
 mod postgres;
 mod sqlite;
 
@@ -15,6 +16,9 @@ use crate::with_conn;
 
 /// A key's row, expired or not.
 pub(super) async fn find(conn: &mut Conn, scope: &Scope) -> QueryResult<Option<KeyRow>> {
+    if scope.is_of_administrator() {
+        return administrators::find(conn, scope).await;
+    }
     let id = (scope.org, scope.user, &scope.method, &scope.path, &scope.key);
     with_conn!(conn, |c| {
         idempotency_keys::table.find(id).select(KeyRow::as_select()).get_result(c).await.optional()
@@ -55,6 +59,9 @@ use put_statement;
 /// Writes a row unless another stands there that counts: then `false`. A row that reserves the same id is
 /// completed.
 pub(super) async fn put(conn: &mut Conn, row: &KeyRow) -> QueryResult<bool> {
+    if row.scope().is_of_administrator() {
+        return administrators::put(conn, row).await;
+    }
     let written = with_conn!(conn, |c| put_statement!(row).execute(c).await)?;
     Ok(written == 1)
 }
@@ -77,6 +84,11 @@ pub(super) async fn list_expired(conn: &mut Conn, orgs: &[OrgId], now: Timestamp
             .load(c)
             .await
     })
+}
+
+/// Deletes administrators' keys that have expired by `now`.
+pub async fn delete_expired_of_administrators(conn: &mut Conn, now: Timestamp) -> QueryResult<usize> {
+    administrators::delete_expired(conn, now).await
 }
 
 /// Deletes rows of an organisation that have expired by `now`, the oldest first, about `limit` of them;

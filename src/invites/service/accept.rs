@@ -98,7 +98,7 @@ async fn join(
         Err(error) => {
             // Where the account is a member, by another request with this invite, the entry is theirs. What
             // is no plain refusal may have happened, or may hide that: it is left to the janitor.
-            if matches!(error, Error::Refused { .. }) && !is_member(app, &user).await {
+            if matches!(error, Error::Refused { .. }) && !users::service::is_member(app, &user).await {
                 memberships::leave(app, account.id, user.org_id, user.id)
                     .await
                     .log_failure("remove the directory's entry of a user who could not join");
@@ -106,17 +106,6 @@ async fn join(
             Err(error)
         }
     }
-}
-
-/// Whether the account has a user there, as far as can be told.
-async fn is_member(app: &App, user: &User) -> bool {
-    let found: Result<Option<User>> = async {
-        read!(app.db.org(user.org_id), |conn| {
-            users::service::find_by_account(conn, user.org_id, user.account_id).await
-        })
-    }
-    .await;
-    !matches!(found, Ok(None))
 }
 
 /// Uses the invite for the user's seat and begins their session, all or nothing.

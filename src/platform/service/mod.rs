@@ -1,0 +1,5 @@
+//! The rules of the platform, one file for each noun.
+
+pub(crate) mod administrators;
+pub(crate) mod organisations;
+pub(crate) mod sessions;
