@@ -1,5 +1,6 @@
 //! The command line.
 
+mod admin;
 mod backup;
 mod config_check;
 mod epoch;
@@ -7,6 +8,7 @@ mod healthcheck;
 mod load;
 mod migrate;
 mod openapi;
+mod password;
 mod reset_password;
 mod restore;
 mod seed;
@@ -103,12 +105,54 @@ enum Command {
     /// lost, doubled, out of order or of a foreign organisation, and where --expect was not reached. On a hub
     /// that runs, it writes into the logs of the organisations that it is given, or makes its own.
     Load(Box<load::LoadArgs>),
+    /// Look after the platform's administrators
+    #[command(subcommand)]
+    Admin(AdminCommand),
     /// Look after accounts
     #[command(subcommand)]
     User(UserCommand),
     /// Look at the settings
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum AdminCommand {
+    /// Make an administrator
+    ///
+    /// The password is asked for on a terminal, read from a line of standard input, or from a file; never from
+    /// an argument, which everybody on the machine can see. Hubs may be running.
+    Create {
+        /// The address to sign in with
+        #[arg(long)]
+        email: String,
+        /// What they are called
+        #[arg(long)]
+        name: String,
+        /// `super_admin` may do everything, `support` looks, `billing` changes plans and credits
+        #[arg(long, value_parser = ["super_admin", "support", "billing"])]
+        role: String,
+        /// A file whose first line is the password
+        #[arg(long)]
+        password_file: Option<PathBuf>,
+    },
+    /// List the administrators
+    List,
+    /// Keep an administrator out, and end their sessions at once
+    Disable {
+        /// The address they sign in with
+        email: String,
+    },
+    /// Give an administrator a new password, and end their sessions at once
+    ///
+    /// It is read as by `admin create`.
+    ResetPassword {
+        /// The address they sign in with
+        email: String,
+        /// A file whose first line is the password
+        #[arg(long)]
+        password_file: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -189,6 +233,7 @@ impl Cli {
                 let url = self.config.database.database_url.filter(|_| source == Source::Flag);
                 load::run(*arguments, url.map(|url| url.reveal().to_owned())).await
             }
+            Command::Admin(command) => admin::run(&self.config, command).await,
             Command::User(UserCommand::ResetPassword { email, generate }) => {
                 let password =
                     if generate { reset_password::From::Random } else { reset_password::From::Input };

@@ -1,11 +1,10 @@
 //! `roomcast user reset-password`.
 
-use std::io::{BufRead as _, IsTerminal as _};
-
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::password;
 use crate::auth::{Hasher, recovery};
 use crate::config::Config;
 use crate::db::Db;
@@ -29,7 +28,7 @@ pub(super) async fn run(config: &Config, email: String, from: From) -> anyhow::R
     let db = Db::open_beside(&config.database_url()?, config.database.max_connections).await?;
     db.require_current().await?;
     let text = match from {
-        From::Input => tokio::task::spawn_blocking(read).await??,
+        From::Input => tokio::task::spawn_blocking(|| password::read(None)).await??,
         From::Random => generate()?,
     };
     let password = NewPassword::try_from(text.clone());
@@ -53,21 +52,6 @@ pub(super) async fn run(config: &Config, email: String, from: From) -> anyhow::R
         bail!("the password is changed, but not all sessions have ended: run this again");
     }
     Ok(())
-}
-
-fn read() -> anyhow::Result<String> {
-    let stdin = std::io::stdin();
-    if stdin.is_terminal() {
-        let first = rpassword::prompt_password("New password: ").context("cannot ask for the password")?;
-        let again = rpassword::prompt_password("Once more: ").context("cannot ask for the password")?;
-        if first != again {
-            bail!("the two are not the same; nothing was changed");
-        }
-        return Ok(first);
-    }
-    let mut line = String::new();
-    stdin.lock().read_line(&mut line).context("cannot read the password from standard input")?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 fn generate() -> anyhow::Result<String> {
