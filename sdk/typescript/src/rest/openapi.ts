@@ -144,6 +144,29 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/auth/sign-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Become the first admin of an organisation that the platform founded.
+         * @description With the token that its founding was answered with, and a new account, or the account that has this email
+         *     where the password is its own. Fails with `sign_up_invalid`, `sign_up_used`, `sign_up_expired`, with
+         *     `credentials_invalid` where the email has an account and the password is not its own, or with
+         *     `organisation_suspended`.
+         */
+        post: operations["sign_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/switch": {
         parameters: {
             query?: never;
@@ -249,6 +272,283 @@ export type paths = {
          *     more members than the plan allows.
          */
         patch: operations["update_subscription"];
+        trace?: never;
+    };
+    "/orgs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Found an organisation, by its short path.
+         * @description The same as `POST /platform/organisations`.
+         */
+        post: operations["create_org"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/platform/administrators": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The platform's administrators.
+         * @description For `super_admin`.
+         */
+        get: operations["list_administrators"];
+        put?: never;
+        /**
+         * Make an administrator.
+         * @description For `super_admin`. Fails with `email_taken`.
+         */
+        post: operations["create_administrator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/platform/administrators/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change an administrator's role, or disable them.
+         * @description Who is disabled is signed out everywhere at once. For `super_admin`. Fails with `last_super_admin`.
+         */
+        patch: operations["update_administrator"];
+        trace?: never;
+    };
+    "/platform/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The audit, the newest first.
+         * @description Every call of a platform administrator, and every request that named another organisation than its token was
+         *     for. What may change something is in it twice: as it began, with no `status`, and as it ended; both have its
+         *     `requestId`. For `super_admin` and `support`.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/platform/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in as a platform administrator.
+         * @description The tokens are for the platform's audience: members' tokens are not taken here, nor these where members' are,
+         *     but to act for an organisation that `X-Org-Id` or `X-Tenant` names. Fails with `credentials_invalid`.
+         */
+        post: operations["platform_login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/platform/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign out.
+         * @description The session ends at once, on every node.
+         */
+        post: operations["platform_logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/platform/auth/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is asking. */
+        get: operations["get_platform_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/platform/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get an administrator's next pair of tokens.
+         * @description By the same rules as `POST /auth/refresh`.
+         */
+        post: operations["platform_refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/platform/organisations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The organisations.
+         * @description As the directory has them: a name, plan or status that has just changed may take a moment. For every
+         *     administrator.
+         */
+        get: operations["list_platform_organisations"];
+        put?: never;
+        /**
+         * Found an organisation.
+         * @description Also where registration is closed. It has no member yet: `signUpToken` makes whoever redeems it at
+         *     `POST /auth/sign-up` its first admin, once, within a week. For `super_admin`. Fails with `slug_taken`.
+         */
+        post: operations["found_organisation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/platform/organisations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An organisation, as its own store has it.
+         * @description For every administrator.
+         */
+        get: operations["get_platform_organisation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change an organisation's name or plan.
+         * @description For `super_admin`, and `billing` where it is the plan alone. Fails with `plan_unchanged`, or with
+         *     `member_limit_reached` where it has more members than the plan allows; then the name stays, too.
+         */
+        patch: operations["change_organisation"];
+        trace?: never;
+    };
+    "/platform/organisations/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open an organisation again that was suspended.
+         * @description Everybody may go on in the sessions that they had. For `super_admin`.
+         */
+        post: operations["resume_organisation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/platform/organisations/{id}/sign-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give out another sign-up token.
+         * @description In the place of the one before, as long as the organisation has no member. For `super_admin`. Fails with
+         *     `already_signed_up`.
+         */
+        post: operations["reissue_sign_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/platform/organisations/{id}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspend an organisation.
+         * @description Sign-in and requests of its members are refused with `organisation_suspended`, and their sockets close with
+         *     4404, on every node within a second. For `super_admin`.
+         */
+        post: operations["suspend_organisation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/stream": {
@@ -436,6 +736,76 @@ export type components = {
          * @description An activity of an organisation's log.
          */
         ActivityId: string;
+        /** @description An administrator. */
+        Administrator: {
+            createdAt: components["schemas"]["Timestamp"];
+            email: components["schemas"]["Email"];
+            id: components["schemas"]["AdministratorId"];
+            name: components["schemas"]["PersonName"];
+            role: components["schemas"]["AdministratorRole"];
+            status: components["schemas"]["AdministratorStatus"];
+            updatedAt: components["schemas"]["Timestamp"];
+        };
+        /**
+         * Format: uuid
+         * @description A platform administrator, in the directory.
+         */
+        AdministratorId: string;
+        /**
+         * @description What an administrator may do; [`policy`](super::policy) has the table.
+         * @enum {string}
+         */
+        AdministratorRole: "super_admin" | "support" | "billing";
+        /**
+         * @description Whether an administrator may sign in.
+         * @enum {string}
+         */
+        AdministratorStatus: "active" | "disabled";
+        /** @description An entry of the audit. */
+        AuditEntry: {
+            /**
+             * @description The method and the route, or `tenant_mismatch`.
+             * @example POST /platform/organisations/{id}/suspend
+             */
+            action: string;
+            administratorEmail: components["schemas"]["Email"] | null;
+            administratorId: components["schemas"]["AdministratorId"] | null;
+            /** @description The code of a refusal. */
+            code: string | null;
+            createdAt: components["schemas"]["Timestamp"];
+            id: components["schemas"]["AuditId"];
+            ip: string | null;
+            method: string;
+            organisationId: components["schemas"]["OrgId"] | null;
+            path: string;
+            requestId: string;
+            role: components["schemas"]["AdministratorRole"] | null;
+            /**
+             * Format: int64
+             * @description What it was answered; null in the entry that it began, which what may change something has.
+             * @example 200
+             */
+            status: number | null;
+            userAgent: string | null;
+        };
+        /**
+         * Format: uuid
+         * @description An entry of the platform's audit.
+         */
+        AuditId: string;
+        /** @description What to change of an organisation. */
+        ChangeOrganisation: {
+            name?: components["schemas"]["OrganisationName"] | null;
+            plan?: components["schemas"]["PlanCode"] | null;
+        };
+        /** @description An administrator to be made. */
+        CreateAdministrator: {
+            email: components["schemas"]["Email"];
+            name: components["schemas"]["PersonName"];
+            /** Format: password */
+            password: string;
+            role: components["schemas"]["AdministratorRole"];
+        };
         /** @description A message to everyone. */
         CreateBroadcast: {
             /** @description Anything for applications, at most 16 KiB as JSON. */
@@ -455,6 +825,13 @@ export type components = {
             field: string;
             /** @description What was expected, for people. */
             message: string;
+        };
+        /** @description An organisation to found. */
+        FoundOrganisation: {
+            isolation?: components["schemas"]["Isolation"] | null;
+            name: components["schemas"]["OrganisationName"];
+            plan?: components["schemas"]["PlanCode"] | null;
+            slug?: components["schemas"]["Slug"] | null;
         };
         /** @description An invite that waits to be accepted. */
         Invite: {
@@ -487,6 +864,12 @@ export type components = {
             name?: components["schemas"]["PersonName"] | null;
             role?: components["schemas"]["Role"] | null;
         };
+        /**
+         * @description How far an organisation's rows are apart from those of others. It is chosen when the organisation is founded, and
+         *     stands.
+         * @enum {string}
+         */
+        Isolation: "shared" | "schema" | "database";
         /** @description Who signs in, and where. */
         Login: {
             email: components["schemas"]["Email"];
@@ -523,6 +906,8 @@ export type components = {
             /** @description The name that it had when the activity was recorded. */
             name: string;
         };
+        /** @description Nothing: an empty object. */
+        NoFields: Record<string, unknown>;
         /**
          * Format: uuid
          * @description An organisation, which is a tenant.
@@ -555,11 +940,18 @@ export type components = {
         OrganisationFields: {
             name: components["schemas"]["OrganisationName"];
         };
+        /** @description An organisation that was founded, and the way in for its first admin. */
+        OrganisationFounded: components["schemas"]["PlatformOrganisation"] & components["schemas"]["SignUpCreated"];
         /**
          * @description The name of an organisation: one line of 1 to 100 characters, without outer spaces.
          * @example Acme
          */
         OrganisationName: string;
+        /**
+         * @description Whether an organisation may be used.
+         * @enum {string}
+         */
+        OrganisationStatus: "active" | "suspended";
         /** @description A page of a list. */
         Page_Activity: {
             /** @description The items. */
@@ -577,6 +969,53 @@ export type components = {
                  * @example BROADCAST_MESSAGE
                  */
                 type: string;
+            }[];
+            /** @description Where the next page begins; null where this is the last. */
+            nextCursor: string | null;
+        };
+        /** @description A page of a list. */
+        Page_Administrator: {
+            /** @description The items. */
+            items: {
+                createdAt: components["schemas"]["Timestamp"];
+                email: components["schemas"]["Email"];
+                id: components["schemas"]["AdministratorId"];
+                name: components["schemas"]["PersonName"];
+                role: components["schemas"]["AdministratorRole"];
+                status: components["schemas"]["AdministratorStatus"];
+                updatedAt: components["schemas"]["Timestamp"];
+            }[];
+            /** @description Where the next page begins; null where this is the last. */
+            nextCursor: string | null;
+        };
+        /** @description A page of a list. */
+        Page_AuditEntry: {
+            /** @description The items. */
+            items: {
+                /**
+                 * @description The method and the route, or `tenant_mismatch`.
+                 * @example POST /platform/organisations/{id}/suspend
+                 */
+                action: string;
+                administratorEmail: components["schemas"]["Email"] | null;
+                administratorId: components["schemas"]["AdministratorId"] | null;
+                /** @description The code of a refusal. */
+                code: string | null;
+                createdAt: components["schemas"]["Timestamp"];
+                id: components["schemas"]["AuditId"];
+                ip: string | null;
+                method: string;
+                organisationId: components["schemas"]["OrgId"] | null;
+                path: string;
+                requestId: string;
+                role: components["schemas"]["AdministratorRole"] | null;
+                /**
+                 * Format: int64
+                 * @description What it was answered; null in the entry that it began, which what may change something has.
+                 * @example 200
+                 */
+                status: number | null;
+                userAgent: string | null;
             }[];
             /** @description Where the next page begins; null where this is the last. */
             nextCursor: string | null;
@@ -617,6 +1056,34 @@ export type components = {
             /** @description Where the next page begins; null where this is the last. */
             nextCursor: string | null;
         };
+        /** @description A page of a list. */
+        Page_PlatformOrganisation: {
+            /** @description The items. */
+            items: {
+                createdAt: components["schemas"]["Timestamp"];
+                id: components["schemas"]["OrgId"];
+                isolation: components["schemas"]["Isolation"];
+                /**
+                 * Format: int64
+                 * @description How many members it has; null where this is an entry of a list.
+                 * @example 1
+                 */
+                memberCount: number | null;
+                /**
+                 * Format: int64
+                 * @description How many members the plan allows; null is no limit, or where this is an entry of a list.
+                 * @example 3
+                 */
+                memberLimit: number | null;
+                name: components["schemas"]["OrganisationName"];
+                plan: components["schemas"]["PlanCode"];
+                slug: components["schemas"]["Slug"];
+                status: components["schemas"]["OrganisationStatus"];
+                updatedAt: components["schemas"]["Timestamp"];
+            }[];
+            /** @description Where the next page begins; null where this is the last. */
+            nextCursor: string | null;
+        };
         /**
          * @description The name of a person: one line of 1 to 100 characters, without outer spaces.
          * @example Ana
@@ -627,6 +1094,54 @@ export type components = {
          * @example PRO
          */
         PlanCode: string;
+        /** @description Who of the platform signs in. */
+        PlatformLogin: {
+            email: components["schemas"]["Email"];
+            /** Format: password */
+            password: string;
+        };
+        /** @description An organisation as the platform sees it. */
+        PlatformOrganisation: {
+            createdAt: components["schemas"]["Timestamp"];
+            id: components["schemas"]["OrgId"];
+            isolation: components["schemas"]["Isolation"];
+            /**
+             * Format: int64
+             * @description How many members it has; null where this is an entry of a list.
+             * @example 1
+             */
+            memberCount: number | null;
+            /**
+             * Format: int64
+             * @description How many members the plan allows; null is no limit, or where this is an entry of a list.
+             * @example 3
+             */
+            memberLimit: number | null;
+            name: components["schemas"]["OrganisationName"];
+            plan: components["schemas"]["PlanCode"];
+            slug: components["schemas"]["Slug"];
+            status: components["schemas"]["OrganisationStatus"];
+            updatedAt: components["schemas"]["Timestamp"];
+        };
+        /** @description An administrator's session: its tokens, and whose it is. */
+        PlatformSession: {
+            /** @description A JWT for `Authorization: Bearer`, for the platform's audience alone. */
+            accessToken: string;
+            administrator: components["schemas"]["Administrator"];
+            /**
+             * Format: int64
+             * @description How long the access token lives, in seconds.
+             * @example 900
+             */
+            expiresIn: number;
+            /** @description Gets the next pair, once. */
+            refreshToken: string;
+            /**
+             * @description Always `Bearer`.
+             * @example Bearer
+             */
+            tokenType: string;
+        };
         /** @description Who is online. */
         Presence: {
             /**
@@ -680,6 +1195,17 @@ export type components = {
              */
             type: string;
         };
+        /** @description A sign-up, from the person whom its token was given. */
+        RedeemSignUp: {
+            email: components["schemas"]["Email"];
+            name: components["schemas"]["PersonName"];
+            /**
+             * Format: password
+             * @description The account's own where the email has one, else a new one.
+             */
+            password: string;
+            token: string;
+        };
         /** @description A refresh token to be used. */
         Refresh: {
             refreshToken: string;
@@ -707,6 +1233,12 @@ export type components = {
             organisation: components["schemas"]["Organisation"];
             user: components["schemas"]["User"];
         };
+        /** @description The way in for an organisation's first admin, which is told this once. */
+        SignUpCreated: {
+            signUpExpiresAt: components["schemas"]["Timestamp"];
+            /** @description To be handed to the first admin, for `POST /auth/sign-up`. */
+            signUpToken: string;
+        };
         /**
          * @description An organisation's name in addresses: 1 to 60 of `a-z`, `0-9` and `-`.
          * @example acme
@@ -730,6 +1262,16 @@ export type components = {
              */
             id?: string | null;
         };
+        /** @description Why an organisation is suspended. */
+        SuspendOrganisation: {
+            /** @description What its admins will read in the log. */
+            reason: components["schemas"]["SuspensionReason"];
+        };
+        /**
+         * @description Why an organisation is suspended: one line of 1 to 500 characters, without outer spaces.
+         * @example Unpaid since March
+         */
+        SuspensionReason: string;
         /** @description Where to change over to. */
         Switch: {
             organisationId: components["schemas"]["OrgId"];
@@ -756,6 +1298,11 @@ export type components = {
              * @example Bearer
              */
             tokenType: string;
+        };
+        /** @description What to change of an administrator: the role, or whether they may sign in. */
+        UpdateAdministrator: {
+            role?: components["schemas"]["AdministratorRole"] | null;
+            status?: components["schemas"]["AdministratorStatus"] | null;
         };
         /** @description What to change of oneself: `name`, or `password` with `currentPassword`, or all three. */
         UpdateMe: {
@@ -1145,6 +1692,48 @@ export interface operations {
             };
         };
     };
+    sign_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedeemSignUp"];
+            };
+        };
+        responses: {
+            /** @description The admin, signed in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     switch_organisation: {
         parameters: {
             query?: never;
@@ -1425,6 +2014,725 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Organisation"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_org: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Names this request, so that it can be sent again without being done twice: within 24 hours the same
+                 *     key with the same body is answered as it was the first time, with `Idempotency-Replayed: true`. With
+                 *     another body it fails with `idempotency_key_reused`, and while the first is still running with
+                 *     `idempotency_in_progress`.
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FoundOrganisation"];
+            };
+        };
+        responses: {
+            /** @description It exists */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganisationFounded"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_administrators: {
+        parameters: {
+            query?: {
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Most items on the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Administrator"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_administrator: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Names this request, so that it can be sent again without being done twice: within 24 hours the same
+                 *     key with the same body is answered as it was the first time, with `Idempotency-Replayed: true`. With
+                 *     another body it fails with `idempotency_key_reused`, and while the first is still running with
+                 *     `idempotency_in_progress`.
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateAdministrator"];
+            };
+        };
+        responses: {
+            /** @description They can sign in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Administrator"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_administrator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The administrator */
+                id: components["schemas"]["AdministratorId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateAdministrator"];
+            };
+        };
+        responses: {
+            /** @description As they are now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Administrator"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description About this organisation. */
+                organisationId?: string;
+                /** @description Of this administrator. */
+                administratorId?: string;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Most items on the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of entries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEntry"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    platform_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlatformLogin"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformSession"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    platform_logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed out */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_platform_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The administrator */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Administrator"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    platform_refresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Refresh"];
+            };
+        };
+        responses: {
+            /** @description The next pair */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformSession"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_platform_organisations: {
+        parameters: {
+            query?: {
+                /** @description A part of the name or the slug, in any case, or the whole id. */
+                search?: components["schemas"]["OrganisationName"];
+                /** @description On this plan. */
+                plan?: components["schemas"]["PlanCode"];
+                /** @description With this status. */
+                status?: components["schemas"]["OrganisationStatus"];
+                /** @description This far apart from others. */
+                isolation?: components["schemas"]["Isolation"];
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Most items on the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PlatformOrganisation"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    found_organisation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Names this request, so that it can be sent again without being done twice: within 24 hours the same
+                 *     key with the same body is answered as it was the first time, with `Idempotency-Replayed: true`. With
+                 *     another body it fails with `idempotency_key_reused`, and while the first is still running with
+                 *     `idempotency_in_progress`.
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FoundOrganisation"];
+            };
+        };
+        responses: {
+            /** @description It exists */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganisationFounded"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_platform_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organisation */
+                id: components["schemas"]["OrgId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The organisation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformOrganisation"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organisation */
+                id: components["schemas"]["OrgId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeOrganisation"];
+            };
+        };
+        responses: {
+            /** @description As it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformOrganisation"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organisation */
+                id: components["schemas"]["OrgId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is open */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformOrganisation"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reissue_sign_up: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Names this request, so that it can be sent again without being done twice: within 24 hours the same
+                 *     key with the same body is answered as it was the first time, with `Idempotency-Replayed: true`. With
+                 *     another body it fails with `idempotency_key_reused`, and while the first is still running with
+                 *     `idempotency_in_progress`.
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The organisation */
+                id: components["schemas"]["OrgId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoFields"];
+            };
+        };
+        responses: {
+            /** @description The token */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignUpCreated"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suspend_organisation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organisation */
+                id: components["schemas"]["OrgId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SuspendOrganisation"];
+            };
+        };
+        responses: {
+            /** @description It is suspended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformOrganisation"];
                 };
             };
             /** @description The request is refused; `code` says why. */
