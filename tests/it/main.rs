@@ -22,6 +22,7 @@ mod idempotency;
 mod limits;
 mod load;
 mod operator;
+mod platform;
 mod races;
 mod routes;
 mod scale;

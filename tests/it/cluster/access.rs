@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{Bus, pair};
 use crate::harness::{PASSWORD, Person, TestApp, eventually};
+use crate::platform::suspension::on_two_nodes;
 
 /// A request on this node is refused, as the end of access is.
 async fn expect_session_ended(node: &TestApp, person: &Person) {
@@ -82,6 +83,7 @@ async fn everything_that_ends_access_ends_it(bus: Bus) {
     a_refresh_token_used_twice(&first, &second).await;
     a_new_password(&first, &second).await;
     a_demotion(&first, &second).await;
+    on_two_nodes(&first, &second).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

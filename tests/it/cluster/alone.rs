@@ -6,6 +6,7 @@ use super::delivery::expect_both_to_deliver;
 use crate::harness::environment::{not_run, on_postgres};
 use crate::harness::{TestApp, eventually};
 use crate::hub::texts;
+use crate::platform::suspension::on_two_nodes;
 
 /// Two nodes, where the database takes two.
 async fn pair() -> Option<(TestApp, TestApp)> {
@@ -43,6 +44,7 @@ async fn access_that_ends_on_one_ends_on_the_other() {
         (answer.status != 200).then_some(answer)
     });
     demoted.await.expect_problem(403, "role_forbidden");
+    on_two_nodes(&first, &second).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -176,3 +176,9 @@ pub(super) fn spliced(token: &str, at: usize, id: Uuid) -> String {
     bytes.get_mut(at..at + 16).unwrap().copy_from_slice(id.as_bytes());
     URL_SAFE_NO_PAD.encode(bytes)
 }
+
+/// A sign-up's token, as whoever knows its form can make one.
+pub(super) fn sign_up(org: Uuid, sign_up: Uuid) -> String {
+    let random = [Uuid::now_v7(), Uuid::now_v7()].map(Uuid::into_bytes).concat();
+    URL_SAFE_NO_PAD.encode([b"S".as_slice(), org.as_bytes(), sign_up.as_bytes(), &random].concat())
+}

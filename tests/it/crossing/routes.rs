@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::foreign::{Pair, Stage, forged, mixed_claims, spliced};
+use super::foreign::{Pair, Stage, forged, mixed_claims, sign_up, spliced};
 use crate::harness::{Answer, Client, Organisation, PASSWORD, Person};
 use crate::hostile::operations::{Document, Operation};
 
@@ -26,15 +26,18 @@ enum Takes {
     Refresh,
     /// The same of an invite.
     Invite,
+    /// The same of a sign-up.
+    SignUp,
     /// Words, a number, a choice: nothing can be named there, which one id shows.
     Value,
 }
 
-use Takes::{Cursor, Id, Invite, Key, Refresh, Seq, Value as Words};
+use Takes::{Cursor, Id, Invite, Key, Refresh, Seq, SignUp, Value as Words};
 
 /// Every operation of the document and every place in it: `{…}` is in the path, `?…` in the query, `#…` a header, and
-/// the rest are fields of the body. What is added to the API is added here, with what it takes.
-const PLACES: [(&str, &[(&str, Takes)]); 23] = [
+/// the rest are fields of the body. What is added to the API is added here, with what it takes. Members ask at
+/// `/platform`, too: whose they are, nothing there is anything to them.
+const PLACES: [(&str, &[(&str, Takes)]); 40] = [
     (
         "GET /activities",
         &[
@@ -56,6 +59,7 @@ const PLACES: [(&str, &[(&str, Takes)]); 23] = [
         "POST /auth/register",
         &[("email", Words), ("name", Words), ("organisationName", Words), ("password", Words)],
     ),
+    ("POST /auth/sign-up", &[("email", Words), ("name", Words), ("password", Words), ("token", SignUp)]),
     ("POST /auth/switch", &[("organisationId", Id)]),
     ("GET /organisations", &[]),
     ("PATCH /organisations", &[("name", Words)]),
@@ -63,6 +67,44 @@ const PLACES: [(&str, &[(&str, Takes)]); 23] = [
     ("POST /organisations/broadcast", &[("#Idempotency-Key", Key), ("data", Words), ("message", Words)]),
     ("GET /organisations/presence", &[]),
     ("PATCH /organisations/subscription", &[("plan", Words)]),
+    (
+        "POST /orgs",
+        &[("#Idempotency-Key", Key), ("isolation", Words), ("name", Words), ("plan", Words), ("slug", Id)],
+    ),
+    ("GET /platform/administrators", &[("?cursor", Cursor), ("?limit", Words)]),
+    (
+        "POST /platform/administrators",
+        &[("#Idempotency-Key", Key), ("email", Words), ("name", Words), ("password", Words), ("role", Words)],
+    ),
+    ("PATCH /platform/administrators/{id}", &[("{id}", Id), ("role", Words), ("status", Words)]),
+    (
+        "GET /platform/audit",
+        &[("?administratorId", Id), ("?cursor", Cursor), ("?limit", Words), ("?organisationId", Id)],
+    ),
+    ("POST /platform/auth/login", &[("email", Words), ("password", Words)]),
+    ("POST /platform/auth/logout", &[]),
+    ("GET /platform/auth/me", &[]),
+    ("POST /platform/auth/refresh", &[("refreshToken", Refresh)]),
+    (
+        "GET /platform/organisations",
+        &[
+            ("?cursor", Cursor),
+            ("?isolation", Words),
+            ("?limit", Words),
+            ("?plan", Words),
+            ("?search", Id),
+            ("?status", Words),
+        ],
+    ),
+    (
+        "POST /platform/organisations",
+        &[("#Idempotency-Key", Key), ("isolation", Words), ("name", Words), ("plan", Words), ("slug", Id)],
+    ),
+    ("GET /platform/organisations/{id}", &[("{id}", Id)]),
+    ("PATCH /platform/organisations/{id}", &[("{id}", Id), ("name", Words), ("plan", Words)]),
+    ("POST /platform/organisations/{id}/resume", &[("{id}", Id)]),
+    ("POST /platform/organisations/{id}/sign-up", &[("#Idempotency-Key", Key), ("{id}", Id)]),
+    ("POST /platform/organisations/{id}/suspend", &[("{id}", Id), ("reason", Words)]),
     // What it takes is tried in `sockets.rs`.
     ("GET /stream", &[]),
     ("GET /users", &[("?cursor", Cursor), ("?limit", Words)]),
@@ -121,6 +163,8 @@ impl Question<'_> {
             let founder = body.as_mut().unwrap();
             founder["email"] = json!(of.admin.email);
             founder["password"] = json!(PASSWORD);
+            // A sample of a slug may be somebody's.
+            founder["organisation"] = json!(nowhere);
         }
         match place.split_at(usize::from(place.starts_with('?'))) {
             ("?", name) => path = format!("{path}?{name}={text}"),
@@ -196,6 +240,11 @@ fn pairs(stage: &Stage, of: [&Person; 2], takes: Takes) -> Vec<Pair> {
                 (json!(random(names.org, names.invite)), json!(random(names.org, Uuid::now_v7()))),
                 (json!(random(us, names.invite)), json!(random(us, Uuid::now_v7()))),
             ]
+        }
+        Takes::SignUp => {
+            let of_theirs = names.ids().into_iter().map(|id| (names.org, id));
+            let tokens = of_theirs.map(|(org, id)| (sign_up(org, id), sign_up(Uuid::now_v7(), id)));
+            tokens.map(|(theirs, nobodys)| (json!(theirs), json!(nobodys))).collect()
         }
         Takes::Value => vec![(json!(names.token_id), json!(Uuid::now_v7()))],
     }
@@ -313,7 +362,8 @@ async fn a_key_of_another_organisation_replays_nothing() {
     let client = Client::clone(&stage.app);
     let mut tried = 0;
     for operation in Document::load().operations() {
-        if !operation.headers.iter().any(|name| name == "Idempotency-Key") {
+        // Administrators' keys are no organisation's.
+        if operation.platform || !operation.headers.iter().any(|name| name == "Idempotency-Key") {
             continue;
         }
         let body = operation.sample().unwrap();

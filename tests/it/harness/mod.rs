@@ -10,6 +10,7 @@ pub(crate) mod environment;
 pub(crate) mod events;
 pub(crate) mod feed;
 pub(crate) mod organisation;
+pub(crate) mod platform;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod redis;

@@ -6,7 +6,8 @@ use roomcast::types::UserId;
 use serde_json::{Map, Value, json};
 
 use crate::harness::organisation::fresh_email;
-use crate::harness::{Organisation, PASSWORD, TestApp};
+use crate::harness::platform::Operator;
+use crate::harness::{Caller, Organisation, PASSWORD, Person, TestApp};
 
 /// The document.
 pub(crate) struct Document(Value);
@@ -18,6 +19,8 @@ pub(crate) struct Operation {
     pub(crate) path: String,
     /// Whether it needs a token.
     pub(crate) secured: bool,
+    /// Whether that is a platform administrator's.
+    pub(crate) platform: bool,
     /// The fields of its body; `None` where it takes none.
     pub(crate) fields: Option<Vec<Field>>,
     /// The parameters of its query.
@@ -55,6 +58,7 @@ impl Document {
                     method: method.to_uppercase().parse().unwrap(),
                     path: path.clone(),
                     secured: operation.get("security").is_some(),
+                    platform: operation["security"].to_string().contains("administrator"),
                     fields: body.map(|schema| self.fields(schema)),
                     query: query
                         .map(|one| self.field(one["name"].as_str().unwrap(), &one["schema"]))
@@ -111,6 +115,11 @@ impl Operation {
         format!("/api/v1{}", segments.collect::<Vec<_>>().join("/"))
     }
 
+    /// Whoever is let in: an administrator of the platform, or else this person.
+    pub(crate) fn caller(&self, app: &TestApp, operator: &Operator, person: &Person) -> Caller {
+        if self.platform { app.as_operator(operator) } else { app.as_user(person) }
+    }
+
     /// The path with an id that names nothing.
     pub(crate) fn somewhere(&self) -> String {
         self.at(&UserId::new().to_string())
@@ -160,6 +169,12 @@ impl Field {
         match (schema["type"].as_str(), schema["format"].as_str()) {
             (_, Some("uuid")) => json!(UserId::new()),
             (_, Some("password")) => json!(PASSWORD),
+            // Where a pattern names the characters, not everything will do.
+            (Some("string"), _)
+                if schema["pattern"].as_str().is_some_and(|pattern| pattern.contains("0-9")) =>
+            {
+                schema["example"].clone()
+            }
             (Some("string"), _) => json!("PRO"),
             (Some("integer"), _) => json!(1),
             (Some("object"), _) => json!({}),

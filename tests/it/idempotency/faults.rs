@@ -14,7 +14,7 @@ fn table(route: Route) -> &'static str {
 }
 
 /// Has every new row of a table refused.
-pub(super) async fn refuse_rows(app: &TestApp, table: &str) {
+pub(crate) async fn refuse_rows(app: &TestApp, table: &str) {
     execute_on_either(
         &app.app.db,
         &app.database_url(),
@@ -28,7 +28,7 @@ pub(super) async fn refuse_rows(app: &TestApp, table: &str) {
     .await;
 }
 
-pub(super) async fn allow_rows(app: &TestApp, table: &str) {
+pub(crate) async fn allow_rows(app: &TestApp, table: &str) {
     let on_postgres = format!("DROP TRIGGER refuse ON {table}");
     execute_on_either(&app.app.db, &app.database_url(), "DROP TRIGGER refuse", &on_postgres).await;
 }

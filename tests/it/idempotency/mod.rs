@@ -2,7 +2,7 @@
 
 mod access;
 mod expiry;
-mod faults;
+pub(crate) mod faults;
 mod founding;
 mod headers;
 mod races;
