@@ -49,6 +49,15 @@ def join(role="MEMBER"):
     return call("POST", "/users/accept-invite", body)
 
 
+def log_in_operator():
+    return call("POST", "/platform/auth/login", {"email": "pat@example.com", "password": PASSWORD})
+
+
+def found():
+    """An organisation that the platform founds, in which nobody is."""
+    return call("POST", "/platform/organisations", {"name": "Founded"}, OPERATOR["accessToken"])
+
+
 def log_in(session, password=PASSWORD):
     return call("POST", "/auth/login", {"email": session["user"]["email"], "password": password})
 
@@ -67,6 +76,20 @@ TARGET = join()
 # Where the caller may go, too.
 SECOND = call("POST", "/organisations", {"name": "Second"}, CALLER["accessToken"])
 
+# Who calls at the platform, and who only renews a session there. Calls that end one have another.
+OPERATOR = log_in_operator()
+operator_refresh_token = log_in_operator()["refreshToken"]
+# Whose role and status change.
+COLLEAGUE = call(
+    "POST",
+    "/platform/administrators",
+    {"email": f"colleague.{ROLE}@example.com", "name": "Sue", "role": "support", "password": PASSWORD},
+    OPERATOR["accessToken"],
+)
+# An organisation to change and to suspend, and one in which nobody signs up.
+FOUNDED = found()
+EMPTY = found()
+
 passwords = {"update_me": PASSWORD}
 refresh_token = REFRESHER["refreshToken"]
 plans = itertools.cycle(["PRO", "FREE", "ENTERPRISE"])
@@ -74,8 +97,16 @@ turns = collections.Counter()
 answers = collections.defaultdict(collections.Counter)
 
 
+# What to change where a case would change nothing.
+CHANGES = {"update_administrator": {"role": "support"}, "change_organisation": {"name": "Renamed"}}
+
+
 def operation_id(case):
     return case.operation.definition.raw["operationId"]
+
+
+def is_of_platform(case):
+    return "administrator" in str(case.operation.definition.raw.get("security"))
 
 
 @schemathesis.auth(refresh_interval=None)
@@ -90,6 +121,10 @@ class Bearer:
                 return CHANGER["accessToken"]
             case "update_subscription" if ROLE == "admin":
                 return SMALL["accessToken"]
+            case "platform_logout":
+                return log_in_operator()["accessToken"]
+        if is_of_platform(case):
+            return OPERATOR["accessToken"]
         return CALLER["accessToken"]
 
     def set(self, case, data, context):
@@ -108,13 +143,16 @@ def before_call(context, case, kwargs):
         return
     name, body, query = operation_id(case), case.body, case.query or {}
     admin = ROLE == "admin"
-    # An idempotency key is for one request, and these are many.
+    # An idempotency key is for one request, and these are many. The administrator is the same in both roles' runs.
     for header in [header for header in case.headers or {} if header.lower() == "idempotency-key"]:
-        case.headers[header] = f"schemathesis-{next(NUMBER)}"
+        case.headers[header] = f"schemathesis-{ROLE}-{next(NUMBER)}"
     # A cursor is what the server gave.
     query.pop("cursor", None)
     if "before" in query:
         query.pop("after", None)
+    # A change names what changes: the document cannot say that not all of it may be left out.
+    if name in CHANGES and all(value is None for value in body.values()):
+        body.update(CHANGES[name])
     match name:
         case "login" if one_in(2, name):
             body.update(email=CALLER["user"]["email"], password=PASSWORD, organisation=FOUNDER["organisation"]["slug"])
@@ -128,6 +166,32 @@ def before_call(context, case, kwargs):
             body["plan"] = next(plans)
         case "accept_invite" if one_in(3, name):
             body["token"] = invite()["inviteToken"]
+        case "sign_up" if one_in(3, name):
+            body["token"] = found()["signUpToken"]
+        case "found_organisation" | "create_org":
+            # Plans are those that there are, and SQLite, which this is, has no schemas.
+            if body.get("plan") is not None:
+                body["plan"] = next(plans)
+            if body.get("isolation") == "schema":
+                body["isolation"] = "database"
+        case "change_organisation":
+            if body.get("plan") is not None:
+                body["plan"] = next(plans)
+            if one_in(2, name):
+                case.path_parameters["id"] = FOUNDED["id"]
+        case "get_platform_organisation" | "suspend_organisation" | "resume_organisation" if one_in(2, name):
+            case.path_parameters["id"] = FOUNDED["id"]
+        case "reissue_sign_up" if one_in(2, name):
+            case.path_parameters["id"] = EMPTY["id"]
+        case "create_administrator" if one_in(2, name):
+            # Those of the other role's run are there already.
+            body["email"] = f"administrator.{ROLE}.{next(NUMBER)}@example.com"
+        case "update_administrator" if one_in(2, name):
+            case.path_parameters["id"] = COLLEAGUE["id"]
+        case "platform_login" if one_in(2, name):
+            body.update(email="pat@example.com", password=PASSWORD)
+        case "platform_refresh" if one_in(2, name):
+            body["refreshToken"] = operator_refresh_token
         case "delete_invite" if admin and one_in(2, name):
             case.path_parameters["id"] = invite()["id"]
         case "delete_user" if admin and one_in(3, name):
@@ -138,13 +202,15 @@ def before_call(context, case, kwargs):
 
 @schemathesis.hook
 def after_call(context, case, response):
-    global refresh_token
+    global refresh_token, operator_refresh_token
     name, status = operation_id(case), response.status_code
     # Also calls with another method come here; they are no calls of the operation.
     if case.method == case.operation.method.upper():
         answers[name][f"{status // 100}xx"] += 1
     if status == 200 and name == "refresh_tokens":
         refresh_token = response.json()["refreshToken"]
+    if status == 200 and name == "platform_refresh":
+        operator_refresh_token = response.json()["refreshToken"]
     if status == 200 and name == "update_me" and "password" in case.body:
         passwords[name] = case.body["password"]
 
