@@ -358,6 +358,8 @@ mod tests {
             "[A-Z]{1,50}".prop_map(|plan| {
                 AccessEffect::PlanChanged { plan: PlanCode::try_from(plan).expect("it is a code") }
             }),
+            Just(AccessEffect::Suspended),
+            Just(AccessEffect::Resumed),
         ]
     }
 
