@@ -20,6 +20,7 @@ use crate::idempotency::{Idempotency, SealKeys};
 use crate::limits::Limits;
 use crate::platform::PlatformTokens;
 use crate::server::tls::Tls;
+use crate::sign_ups::SignUpKey;
 use crate::types::Clock;
 use crate::{organisations, router, server, telemetry, tenancy, upkeep};
 
@@ -56,6 +57,8 @@ pub struct Services {
     pub platform_tokens: PlatformTokens,
     /// The key of their refresh tokens' marks.
     pub platform_refresh_key: keys::RefreshKey,
+    /// Makes sign-ups' tokens.
+    pub sign_up_key: SignUpKey,
     /// Answers requests with an idempotency key once.
     pub idempotency: Idempotency,
     /// Hashes passwords.
@@ -169,6 +172,7 @@ impl App {
             refresh_key: keys::RefreshKey::derive(&signing),
             platform_tokens: PlatformTokens::new(&signing, config.auth.access_lifetime),
             platform_refresh_key: keys::RefreshKey::derive_for_platform(&signing),
+            sign_up_key: SignUpKey::derive(&signing),
             idempotency: Idempotency::new(seals),
             hasher: Hasher::start(config.limits.password_queue)?,
             limits: Limits::new(&config.limits, db.clone(), &clock),

@@ -196,7 +196,7 @@ async fn establish(
             activity::append(tx, origin, created).await?;
         }
         match &founding.first {
-            // Nobody was told the token of the attempt before.
+            // The attempt before opened the same one, if any.
             First::SignUp(sign_up) => sign_ups::service::open(tx, sign_up).await?,
             First::Admin(founder) if is_new => {
                 users::service::join(tx, origin, &founder.to_user(founding.org, origin.at)).await?;

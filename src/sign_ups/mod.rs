@@ -12,6 +12,6 @@ mod wire;
 
 pub(crate) use model::SignUp;
 pub(crate) use routes::routes;
-pub(crate) use token::SignUpToken;
+pub(crate) use token::{SignUpKey, SignUpToken};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use wire::RedeemSignUp;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
-use super::token::SignUpToken;
+use super::token::{SignUpKey, SignUpToken};
 use crate::db::schema::sign_ups;
 use crate::error::{Code, Error, Result};
 use crate::types::{AdministratorId, OrgId, SignUpId, Timestamp};
@@ -31,12 +31,12 @@ pub(crate) struct SignUp {
 impl SignUp {
     /// One that is not stored yet, and its token.
     pub(crate) fn prepare(
-        org: OrgId,
+        key: &SignUpKey,
+        (org, id): (OrgId, SignUpId),
         by: AdministratorId,
         now: Timestamp,
-    ) -> anyhow::Result<(Self, SignUpToken)> {
-        let id = SignUpId::new();
-        let token = SignUpToken::issue(org, id)?;
+    ) -> (Self, SignUpToken) {
+        let token = SignUpToken::issue(key, org, id);
         let sign_up = Self {
             org_id: org,
             id,
@@ -47,7 +47,7 @@ impl SignUp {
             used_at: None,
             revoked_at: None,
         };
-        Ok((sign_up, token))
+        (sign_up, token)
     }
 
     /// Refuses one that was replaced, used or has expired by `now`, in this order.
@@ -72,11 +72,14 @@ pub(super) fn invalid() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::keys::SigningKeys;
 
     #[test]
     fn each_state_has_its_code() {
         let now = Timestamp::from_millis(1_800_000_000_000);
-        let (open, _token) = SignUp::prepare(OrgId::new(), AdministratorId::new(), now).unwrap();
+        let key = SignUpKey::derive(&SigningKeys::of(b"the key of one cluster of hubs!!", None));
+        let ids = (OrgId::new(), SignUpId::new());
+        let (open, _token) = SignUp::prepare(&key, ids, AdministratorId::new(), now);
         let code = |sign_up: &SignUp, at| sign_up.require_open(at).err().map(|error| error.code());
         let used = SignUp { used_at: Some(now), ..open.clone() };
         let replaced = SignUp { revoked_at: Some(now), ..used.clone() };

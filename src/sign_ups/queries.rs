@@ -10,9 +10,22 @@ use crate::db::schema::sign_ups;
 use crate::types::{OrgId, SignUpId, Timestamp};
 use crate::with_conn;
 
-/// Adds a sign-up.
-pub(super) async fn insert(conn: &mut Conn, sign_up: &SignUp) -> QueryResult<()> {
-    with_conn!(conn, |c| diesel::insert_into(sign_ups::table).values(sign_up).execute(c).await)?;
+/// Adds a sign-up, or opens one anew that an earlier attempt at it added.
+pub(super) async fn put(conn: &mut Conn, sign_up: &SignUp) -> QueryResult<()> {
+    with_conn!(conn, |c| {
+        diesel::insert_into(sign_ups::table)
+            .values(sign_up)
+            .on_conflict((sign_ups::org_id, sign_ups::id))
+            .do_update()
+            .set((
+                sign_ups::token_hash.eq(&sign_up.token_hash),
+                sign_ups::administrator_id.eq(sign_up.administrator_id),
+                sign_ups::expires_at.eq(sign_up.expires_at),
+                sign_ups::revoked_at.eq(sign_up.revoked_at),
+            ))
+            .execute(c)
+            .await
+    })?;
     Ok(())
 }
 

@@ -16,11 +16,11 @@ use crate::users::{self, User};
 use crate::{read, transaction};
 
 /// Opens a sign-up in the place of an earlier one, in a transaction of the organisation that has its settings
-/// locked. Fails with `already_signed_up` once there is a member.
+/// locked. To open it again changes nothing. Fails with `already_signed_up` once there is a member.
 pub(crate) async fn open(tx: &mut Tx, sign_up: &SignUp) -> Result<()> {
     require_empty(tx, sign_up.org_id).await?;
     queries::revoke_open(tx, sign_up.org_id, sign_up.created_at).await?;
-    Ok(queries::insert(tx, sign_up).await?)
+    Ok(queries::put(tx, sign_up).await?)
 }
 
 async fn require_empty(conn: &mut Conn, org: OrgId) -> Result<()> {

@@ -1,15 +1,30 @@
-//! Sign-up tokens: which sign-up, and randomness that only the person has whom it was given.
+//! Sign-up tokens: which sign-up, and a secret that only the person has whom it was given.
 
 use uuid::Uuid;
 
-use crate::auth::{OpaqueToken, TokenHash, random};
+use crate::auth::keys::{SigningKeys, mac};
+use crate::auth::{OpaqueToken, TokenHash};
 use crate::types::{OrgId, SignUpId};
 
-const RANDOM_BYTES: usize = 32;
+/// An HMAC-SHA-256.
+const SECRET_BYTES: usize = 32;
 /// What tells it from an invite's: that one is accepted elsewhere.
 const MARK: &[u8; 1] = b"S";
-/// The mark, organisation, sign-up, randomness.
-const TOKEN_BYTES: usize = 1 + 16 + 16 + RANDOM_BYTES;
+/// The mark, organisation, sign-up, secret.
+const TOKEN_BYTES: usize = 1 + 16 + 16 + SECRET_BYTES;
+
+/// What the secrets of sign-ups are made with.
+///
+/// They are not drawn at random, so that all attempts at one request come to one token: whichever of them has its
+/// answer kept under the request's key, what that says is the token that counts.
+pub struct SignUpKey(Vec<u8>);
+
+impl SignUpKey {
+    /// Derives it from the signing key, so that the two are never the same.
+    pub fn derive(keys: &SigningKeys) -> Self {
+        Self(mac(keys.present(), b"roomcast sign-up token v1"))
+    }
+}
 
 /// A sign-up token. Whether it is the sign-up's, its hash tells.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,15 +37,15 @@ pub(crate) struct SignUpToken {
 }
 
 impl SignUpToken {
-    /// A new token of a sign-up.
-    pub(crate) fn issue(org: OrgId, sign_up: SignUpId) -> anyhow::Result<Self> {
-        let random = random::<RANDOM_BYTES>()?;
-        let ids = org.as_uuid().into_bytes().into_iter().chain(sign_up.as_uuid().into_bytes());
+    /// The token of a sign-up.
+    pub(crate) fn issue(key: &SignUpKey, org: OrgId, sign_up: SignUpId) -> Self {
+        let ids = [org.as_uuid().into_bytes(), sign_up.as_uuid().into_bytes()].concat();
+        let secret = mac(&key.0, &ids);
         let mut bytes = [0; TOKEN_BYTES];
-        for (to, from) in bytes.iter_mut().zip(MARK.iter().copied().chain(ids).chain(random)) {
-            *to = from;
+        for (to, from) in bytes.iter_mut().zip(MARK.iter().chain(&ids).chain(&secret)) {
+            *to = *from;
         }
-        Ok(Self { org, sign_up, bytes })
+        Self { org, sign_up, bytes }
     }
 
     /// Reads a token; `None` where it is malformed.
@@ -38,7 +53,7 @@ impl SignUpToken {
         let bytes: [u8; TOKEN_BYTES] = token.bytes()?;
         let (mark, rest) = bytes.split_first_chunk::<1>()?;
         let (org, rest) = rest.split_first_chunk::<16>()?;
-        let (sign_up, _random) = rest.split_first_chunk::<16>()?;
+        let (sign_up, _secret) = rest.split_first_chunk::<16>()?;
         let read =
             Self { org: Uuid::from_bytes(*org).into(), sign_up: Uuid::from_bytes(*sign_up).into(), bytes };
         (mark == MARK).then_some(read)
@@ -65,9 +80,12 @@ mod tests {
         #[test]
         fn what_is_issued_is_read_again(org: u128, sign_up: u128) {
             let (org, sign_up) = (Uuid::from_u128(org).into(), Uuid::from_u128(sign_up).into());
-            let token = SignUpToken::issue(org, sign_up).unwrap();
+            let key = SignUpKey::derive(&SigningKeys::of(b"the key of one cluster of hubs!!", None));
+            let token = SignUpToken::issue(&key, org, sign_up);
             let read = SignUpToken::parse(&token.to_opaque()).unwrap();
             prop_assert_eq!((read.org, read.sign_up, read.hash()), (org, sign_up, token.hash()));
+            let other = SignUpKey::derive(&SigningKeys::of(b"the key of another, or of before", None));
+            prop_assert!(SignUpToken::issue(&other, org, sign_up) != token);
         }
 
         #[test]

@@ -13,37 +13,38 @@ use crate::platform::wire::{
 };
 use crate::sign_ups::{self, SignUp};
 use crate::transaction;
-use crate::types::{Isolation, OrgId};
+use crate::types::{Isolation, OrgId, ReservedId};
 
 /// Founds an organisation without a member, and answers with it and the token for its first admin.
 ///
 /// As where a member founds one, a key first reserves the organisation's id: an attempt that died in between is
-/// taken up by the next with the same key, which finds it founded and gives out another token, since nobody was
-/// told the first one.
+/// taken up by the next with the same key, which finds it founded. The sign-up has that id, too, so both come to
+/// one token.
 pub(crate) async fn found(app: &App, by: &Operator, body: FoundOrganisation, once: &Once) -> Result<Answer> {
     let (name, terms) = body.into_terms(app.config.tenancy.isolation);
     if !app.db.offers(terms.isolation) {
         return Err(Error::invalid("isolation", "must be shared or database: SQLite has no schemas"));
     }
     let isolation = terms.isolation;
-    let org = match transaction!(app.db.central(), |tx| reserve(tx, once).await)? {
-        Reserved::Id(org) => org,
+    let id = match transaction!(app.db.central(), |tx| reserve(tx, once).await)? {
+        Reserved::Id(id) => id,
         Reserved::Answered(answer) => return Ok(answer),
     };
+    let org = OrgId::from(id.as_uuid());
     by.note_about(org);
     let now = app.clock.now();
-    let (sign_up, token) = SignUp::prepare(org, by.id, now)?;
+    let (sign_up, token) = SignUp::prepare(&app.sign_up_key, (org, id.as_uuid().into()), by.id, now);
     let created = SignUpCreated::new(&sign_up, &token);
     let founding = Founding { org, name, terms, first: First::SignUp(sign_up) };
     let organisation = organisations::service::found(app, &by.origin(org, now), &founding, None).await?;
     let organisation = PlatformOrganisation::of(organisation, isolation);
     let answer = Answer::created(&OrganisationFounded { organisation, sign_up: created })?;
-    once.complete_sealed(org.as_uuid().into(), answer).await
+    once.complete_sealed(id, answer).await
 }
 
 enum Reserved {
-    /// As which it is founded.
-    Id(OrgId),
+    /// As which it is made.
+    Id(ReservedId),
     /// It was.
     Answered(Answer),
 }
@@ -54,30 +55,24 @@ async fn reserve(tx: &mut Tx, once: &Once) -> Result<Reserved> {
         Claimed::Again(answer) => return Ok(Reserved::Answered(answer)),
     };
     if let Some(id) = fresh.reserved() {
-        return Ok(Reserved::Id(id.as_uuid().into()));
+        return Ok(Reserved::Id(id));
     }
-    let org = OrgId::new();
-    fresh.reserve(tx, org.as_uuid().into()).await?;
-    Ok(Reserved::Id(org))
+    let id = ReservedId::new();
+    fresh.reserve(tx, id).await?;
+    Ok(Reserved::Id(id))
 }
 
 /// Gives out another token for the first admin, in the place of the one before. Fails with `already_signed_up`.
+///
+/// A key first reserves the sign-up's id, so that all attempts with it open one sign-up with one token.
 pub(crate) async fn reissue(app: &App, by: &Operator, org: OrgId, once: &Once) -> Result<Answer> {
     load_entry(app, org).await?;
-    let (sign_up, token) = SignUp::prepare(org, by.id, app.clock.now())?;
-    // The key's answer follows what it is about, which is in another store: a token that nobody was told of is
-    // replaced by the next, as a lost one is.
-    let id = org.as_uuid().into();
-    let claimed = transaction!(app.db.central(), |tx| match once.claim(tx).await? {
-        Claimed::Fresh(fresh) => {
-            fresh.reserve(tx, id).await?;
-            Ok(None)
-        }
-        Claimed::Again(answer) => Ok(Some(answer)),
-    })?;
-    if let Some(answer) = claimed {
-        return Ok(answer);
-    }
+    let id = match transaction!(app.db.central(), |tx| reserve(tx, once).await)? {
+        Reserved::Id(id) => id,
+        Reserved::Answered(answer) => return Ok(answer),
+    };
+    let ids = (org, id.as_uuid().into());
+    let (sign_up, token) = SignUp::prepare(&app.sign_up_key, ids, by.id, app.clock.now());
     transaction!(app.db.org(org), |tx| {
         organisations::service::lock_settings(tx, org).await?;
         sign_ups::service::open(tx, &sign_up).await

@@ -3,7 +3,8 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::harness::{PASSWORD, TestApp};
+use crate::harness::environment::{not_run, on_postgres, postgres};
+use crate::harness::{PASSWORD, TestApp, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_who_redeem_one_token_one_gets_in() {
@@ -32,6 +33,54 @@ async fn of_many_who_redeem_one_token_one_gets_in() {
             app.anonymous().post("/auth/login").json(&body).await.expect_problem(401, "credentials_invalid");
         }
     }
+}
+
+/// Waits until so many wait for a lock in the database of this connection.
+async fn expect_waiting(client: &tokio_postgres::Client, expected: i64) {
+    let query = "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    eventually(&format!("{expected} waiting for locks"), async || {
+        let waiting: i64 = client.query_one(query, &[]).await.unwrap().get(0);
+        (waiting == expected).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_two_nodes_answer_to_one_key_is_a_token_that_counts() {
+    if !on_postgres() {
+        not_run("a SQLite folder takes one node");
+        return;
+    }
+    let first = TestApp::start_shared().await;
+    let second = first.another_node().await;
+    let pat = first.operator("super_admin").await;
+    let founded = first.found(&pat, "Acme").await;
+    let path = format!("/platform/organisations/{}/sign-up", founded["id"].as_str().unwrap());
+    let reissue = async |node: &TestApp| {
+        let call = node.as_operator(&pat).post(&path).header("idempotency-key", "one");
+        call.json(&json!({})).await.expect_status(201)
+    };
+    let (settings, keys) = (postgres(&first.database_url()).await, postgres(&first.database_url()).await);
+    let watcher = postgres(&first.database_url()).await;
+    // Both come as far as to open one, then both as far as to keep their answer.
+    settings.batch_execute("BEGIN; SELECT 1 FROM shared.settings FOR UPDATE").await.unwrap();
+    let steps = async {
+        expect_waiting(&watcher, 2).await;
+        keys.batch_execute("BEGIN; SELECT 1 FROM central.administrator_keys FOR UPDATE").await.unwrap();
+        settings.batch_execute("COMMIT").await.unwrap();
+        expect_waiting(&watcher, 2).await;
+        keys.batch_execute("COMMIT").await.unwrap();
+    };
+    let later = async {
+        expect_waiting(&watcher, 1).await;
+        reissue(&second).await
+    };
+    let (one, two, ()) = tokio::join!(reissue(&first), later, steps);
+    assert_eq!(one.text, two.text);
+    let again = reissue(&second).await;
+    assert_eq!(again.text, one.text);
+    first.sign_up(&again.json(), "Ana", "ana@example.com").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
