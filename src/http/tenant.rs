@@ -79,7 +79,7 @@ pub(crate) async fn require_own(
         return Ok(());
     }
     if let Some(note) = extensions.get::<Note>() {
-        note.mismatch(Some(own));
+        note.mismatch(own);
     }
     Err(Error::refused(
         Code::TenantMismatch,

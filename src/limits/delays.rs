@@ -33,9 +33,9 @@ const FULL_RETRY: Duration = Duration::from_secs(10);
 const FULL_LOOK: Duration = Duration::from_secs(1);
 
 /// What an email is known by: nobody's address stays in memory.
-type EmailHash = [u8; 16];
+pub(super) type EmailHash = [u8; 16];
 
-fn hash(email: &Email) -> EmailHash {
+pub(super) fn hash(email: &Email) -> EmailHash {
     let mut hash = EmailHash::default();
     for (to, from) in hash.iter_mut().zip(Sha256::digest(email.as_str())) {
         *to = from;

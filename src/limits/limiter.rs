@@ -92,7 +92,7 @@ impl<K: Hash + Eq + Copy> ShrinkableKeyedStateStore<K> for Keys<K> {
     }
 }
 
-/// Counts what each key does, up to so much a minute.
+/// Counts what each key does, up to so much a minute or an hour.
 pub(super) struct Limiter<K: Hash + Eq + Copy> {
     limit: Limit,
     quota: Quota,
@@ -104,19 +104,23 @@ pub(super) struct Limiter<K: Hash + Eq + Copy> {
 
 impl<K: Hash + Eq + Copy> Limiter<K> {
     pub(super) fn new(limit: Limit, per_minute: NonZeroU32, time: Time) -> Self {
-        Self::with_room_for(MAX_KEYS, limit, per_minute, time)
+        Self::with_room_for(MAX_KEYS, limit, Quota::per_minute(per_minute), time)
     }
 
-    fn with_room_for(max_keys: usize, limit: Limit, per_minute: NonZeroU32, time: Time) -> Self {
-        let quota = Quota::per_minute(per_minute);
+    /// The same by the hour.
+    pub(super) fn hourly(limit: Limit, per_hour: NonZeroU32, time: Time) -> Self {
+        Self::with_room_for(MAX_KEYS, limit, Quota::per_hour(per_hour), time)
+    }
+
+    fn with_room_for(max_keys: usize, limit: Limit, quota: Quota, time: Time) -> Self {
         let known = Known { full_at: HashMap::new(), looked_at: None };
         let keys = Keys(Arc::new(Mutex::new(known)));
         let buckets = RateLimiter::new(quota, keys.clone(), time.clone());
         Self { limit, quota, time, max_keys, keys, buckets }
     }
 
-    /// How much a minute it allows.
-    pub(super) fn per_minute(&self) -> NonZeroU32 {
+    /// How much it allows at once, which is as much as fills in a minute, or in an hour.
+    pub(super) fn size(&self) -> NonZeroU32 {
         self.quota.burst_size()
     }
 
@@ -125,7 +129,7 @@ impl<K: Hash + Eq + Copy> Limiter<K> {
         if !self.has_room_for(&key) {
             return Err(self.refuse(FULL_RETRY));
         }
-        let (limit, interval) = (self.per_minute().get(), self.quota.replenish_interval());
+        let (limit, interval) = (self.size().get(), self.quota.replenish_interval());
         match self.buckets.check_key(&key) {
             Ok(bucket) => {
                 let remaining = bucket.remaining_burst_capacity();
@@ -137,7 +141,7 @@ impl<K: Hash + Eq + Copy> Limiter<K> {
 
     fn refuse(&self, retry_after: Duration) -> Refusal {
         self.limit.count_refusal();
-        let limit = self.per_minute().get();
+        let limit = self.size().get();
         // One is there after the wait, the others as fast as the bucket fills.
         let reset = retry_after + self.quota.replenish_interval() * (limit - 1);
         let standing = Standing { limit, remaining: 0, reset };
@@ -179,7 +183,7 @@ mod tests {
         let clock = Clock::default();
         let per_minute = NonZeroU32::new(per_minute).unwrap();
         let time = Time::new(clock.clone());
-        (Limiter::with_room_for(max_keys, Limit::User, per_minute, time), clock)
+        (Limiter::with_room_for(max_keys, Limit::User, Quota::per_minute(per_minute), time), clock)
     }
 
     #[test]

@@ -10,6 +10,7 @@
 mod address;
 mod delays;
 mod limiter;
+mod outsiders;
 mod pace;
 mod plans;
 
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::address::Network;
 use self::delays::Delays;
 use self::limiter::{Limiter, Time};
+use self::outsiders::Outsiders;
 use self::plans::PlanLimits;
 use crate::config::LimitsConfig;
 use crate::db::Db;
@@ -31,6 +33,7 @@ use crate::telemetry::metric;
 use crate::types::{Clock, Email, OrgId, PlanCode, SessionId, UserId};
 
 pub(crate) use self::delays::Attempt;
+pub(crate) use self::outsiders::Outsider;
 pub(crate) use self::pace::{FrameRate, Pace};
 
 /// How often what is as good as new is forgotten.
@@ -59,6 +62,8 @@ pub enum Limit {
     UserSockets,
     /// Open sockets of an organisation.
     OrganisationSockets,
+    /// What outsiders cause in the platform's audit.
+    Audit,
 }
 
 impl Limit {
@@ -75,6 +80,7 @@ impl Limit {
             Self::Frames => "frames",
             Self::UserSockets => "user_sockets",
             Self::OrganisationSockets => "organisation_sockets",
+            Self::Audit => "audit",
         }
     }
 
@@ -91,6 +97,7 @@ impl Limit {
             Self::Frames => "This socket sends too many frames.",
             Self::UserSockets => "You have too many sockets open.",
             Self::OrganisationSockets => "Your organisation has too many sockets open.",
+            Self::Audit => "This is not entered in the audit any more: there was too much of it.",
         }
     }
 
@@ -139,6 +146,7 @@ struct Inner {
     delays: Option<Delays>,
     /// Those of the platform's administrators, who may have an account, too.
     platform_delays: Option<Delays>,
+    outsiders: Outsiders,
 }
 
 impl Limits {
@@ -156,6 +164,7 @@ impl Limits {
             handshakes: handshakes.map(|limit| Limiter::new(Limit::Handshakes, limit, time.clone())),
             plans: requests.map(|_| PlanLimits::new(db, time.clone())),
             delays: sign_ins.map(|_| Delays::new(time.clone())),
+            outsiders: Outsiders::new(&time),
             platform_delays: sign_ins.map(|_| Delays::new(time)),
         }))
     }
@@ -211,6 +220,11 @@ impl Limits {
         }
     }
 
+    /// Whether what an outsider did is to be entered in the platform's audit. No setting turns this off.
+    pub(crate) fn enters(&self, outsider: Outsider<'_>) -> bool {
+        self.0.outsiders.count(outsider)
+    }
+
     /// Forgets who is as good as new, until `stop`.
     pub async fn keep_small(self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(UPKEEP);
@@ -220,8 +234,17 @@ impl Limits {
     }
 
     fn forget(&self) {
-        let Inner { users, sessions, addresses, sign_ins, handshakes, plans, delays, platform_delays } =
-            &*self.0;
+        let Inner {
+            users,
+            sessions,
+            addresses,
+            sign_ins,
+            handshakes,
+            plans,
+            delays,
+            platform_delays,
+            outsiders,
+        } = &*self.0;
         let wrong = [delays, platform_delays].map(|delays| delays.as_ref().map_or(0, Delays::forget));
         let known = [
             (Limit::User, users.as_ref().map(Limiter::forget)),
@@ -231,6 +254,7 @@ impl Limits {
             (Limit::Handshakes, handshakes.as_ref().map(Limiter::forget)),
             (Limit::Organisation, plans.as_ref().map(PlanLimits::forget)),
             (Limit::Account, Some(wrong.iter().sum())),
+            (Limit::Audit, Some(outsiders.forget())),
         ];
         for (limit, keys) in known {
             #[expect(clippy::cast_precision_loss, reason = "a count of keys is far below 2^53")]

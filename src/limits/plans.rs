@@ -41,7 +41,7 @@ impl Plans {
     fn of(rows: Vec<(PlanCode, Option<i64>)>, before: Option<&Self>, time: &Time) -> Self {
         let mut limiters: HashMap<NonZeroU32, Arc<Limiter<OrgId>>> = HashMap::new();
         for limiter in before.iter().flat_map(|plans| plans.by_code.values()).flatten() {
-            limiters.insert(limiter.per_minute(), Arc::clone(limiter));
+            limiters.insert(limiter.size(), Arc::clone(limiter));
         }
         let mut limiter_of = |per_minute: i64| {
             // The column is above 0, and what is beyond 32 bits is as good as no limit.
@@ -53,7 +53,7 @@ impl Plans {
         };
         let by_code: HashMap<PlanCode, PlanLimiter> =
             rows.into_iter().map(|(code, per_minute)| (code, per_minute.and_then(&mut limiter_of))).collect();
-        let smallest = by_code.values().flatten().min_by_key(|limiter| limiter.per_minute()).cloned();
+        let smallest = by_code.values().flatten().min_by_key(|limiter| limiter.size()).cloned();
         Self { by_code, smallest }
     }
 }
@@ -126,7 +126,7 @@ impl PlanLimits {
         let limiters = known.iter().flat_map(|(plans, _)| plans.by_code.values()).flatten();
         let mut left: HashMap<NonZeroU32, usize> = HashMap::new();
         for limiter in limiters {
-            left.entry(limiter.per_minute()).or_insert_with(|| limiter.forget());
+            left.entry(limiter.size()).or_insert_with(|| limiter.forget());
         }
         left.values().sum()
     }

@@ -3,6 +3,9 @@
 //! Every request carries a [`Note`], which costs nothing unless an administrator is identified in it. What may
 //! change something is entered before it begins, without an outcome, and fails where that cannot be stored; every
 //! request is entered as it ended. What was only read is not told where that cannot be stored.
+//!
+//! What is nobody's of the platform is entered up to a bound, so that nobody else fills the directory: failed
+//! sign-ins, for emails that are an administrator's and for all others alike, and names of foreign organisations.
 
 use std::sync::Arc;
 
@@ -19,6 +22,7 @@ use crate::error::{Answered, Error, LogFailure as _, Result};
 use crate::http::meter::GenuineAdministrator;
 use crate::http::tenant::Selector;
 use crate::http::{ClientInfo, request_id};
+use crate::limits::{Limits, Outsider};
 use crate::transaction;
 use crate::types::{AdministratorId, AuditId, Email, OrgId};
 
@@ -28,9 +32,22 @@ pub(crate) struct Note(Arc<Mutex<Noted>>);
 
 #[derive(Debug, Default)]
 struct Noted {
-    administrator: Option<(AdministratorId, Email, AdministratorRole)>,
+    who: Who,
     org: Option<OrgId>,
-    mismatch: bool,
+    /// The organisation that the credential is for, where another was named.
+    mismatch: Option<OrgId>,
+}
+
+/// Who asks.
+#[derive(Debug, Default)]
+enum Who {
+    /// Nobody of the platform.
+    #[default]
+    Nobody,
+    /// Somebody who says that they are the administrator with this email, and the one who is meant, if any.
+    Claimed(Email, Option<(AdministratorId, AdministratorRole)>),
+    /// An administrator.
+    Known(AdministratorId, Email, AdministratorRole),
 }
 
 /// Which request it is.
@@ -75,7 +92,13 @@ impl Note {
     /// An administrator asks.
     pub(crate) fn identify(&self, administrator: &Administrator) {
         let Administrator { id, email, role, .. } = administrator;
-        self.0.lock().administrator = Some((*id, email.clone(), *role));
+        self.0.lock().who = Who::Known(*id, email.clone(), *role);
+    }
+
+    /// Somebody says that they are the administrator with this email, who may not exist.
+    pub(crate) fn claim(&self, email: &Email, administrator: Option<&Administrator>) {
+        let meant = administrator.map(|administrator| (administrator.id, administrator.role));
+        self.0.lock().who = Who::Claimed(email.clone(), meant);
     }
 
     /// It is about this organisation.
@@ -83,11 +106,22 @@ impl Note {
         self.0.lock().org = Some(org);
     }
 
-    /// Somebody named another organisation than their credential is for: that is entered whoever it was.
-    pub(crate) fn mismatch(&self, own: Option<OrgId>) {
+    /// Somebody named another organisation than this one, which their credential is for.
+    pub(crate) fn mismatch(&self, own: OrgId) {
         let mut noted = self.0.lock();
-        noted.mismatch = true;
-        noted.org = noted.org.or(own);
+        noted.mismatch = Some(own);
+        noted.org = noted.org.or(Some(own));
+    }
+
+    /// Whether the request is to be entered.
+    fn is_entered(&self, limits: &Limits) -> bool {
+        let noted = self.0.lock();
+        match (&noted.who, noted.mismatch) {
+            (Who::Known(..), _) => true,
+            (Who::Claimed(email, _), _) => limits.enters(Outsider::Tried(email)),
+            (Who::Nobody, Some(own)) => limits.enters(Outsider::Mismatched(own)),
+            (Who::Nobody, None) => false,
+        }
     }
 
     /// Enters that the request begins, where it may change something.
@@ -100,11 +134,7 @@ impl Note {
 
     /// Enters how the request ended, and returns what is answered.
     pub(crate) async fn end(&self, app: &App, asked: &Asked, response: Response) -> Response {
-        let is_noted = {
-            let noted = self.0.lock();
-            noted.administrator.is_some() || noted.mismatch
-        };
-        if !is_noted {
+        if !self.is_entered(&app.limits) {
             return response;
         }
         let code = response.extensions().get::<Answered>().map(|answered| answered.0.as_str().to_owned());
@@ -128,9 +158,12 @@ impl Note {
         code: Option<String>,
     ) -> AuditEntry {
         let noted = self.0.lock();
-        let (id, email, role) = match &noted.administrator {
-            Some((id, email, role)) => (Some(*id), Some(email.clone()), Some(*role)),
-            None => (None, None, None),
+        let (id, email, role) = match &noted.who {
+            Who::Nobody => (None, None, None),
+            Who::Claimed(email, meant) => {
+                (meant.map(|(id, _)| id), Some(email.clone()), meant.map(|(_, role)| role))
+            }
+            Who::Known(id, email, role) => (Some(*id), Some(email.clone()), Some(*role)),
         };
         let call = format!("{} {}", asked.method, asked.route);
         AuditEntry {
@@ -139,7 +172,7 @@ impl Note {
             administrator_id: id,
             administrator_email: email,
             role,
-            action: if noted.mismatch { "tenant_mismatch".to_owned() } else { call },
+            action: if noted.mismatch.is_some() { "tenant_mismatch".to_owned() } else { call },
             org_id: noted.org,
             method: asked.method.to_string(),
             path: asked.path.clone(),

@@ -448,9 +448,10 @@ pub(crate) struct AuditParams {
 pub(crate) struct AuditEntryBody {
     id: AuditId,
     created_at: Timestamp,
-    /// Who; null where it was a member who named another organisation.
+    /// Who it was, or who was meant by a sign-in that failed; null where that is nobody of the platform.
     #[schema(required)]
     administrator_id: Option<AdministratorId>,
+    /// Their email; of a sign-in that failed, whatever email was tried.
     #[schema(required)]
     administrator_email: Option<Email>,
     /// The role then.

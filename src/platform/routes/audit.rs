@@ -14,9 +14,9 @@ use crate::read;
 
 /// The audit, the newest first.
 ///
-/// Every call of a platform administrator, and every request that named another organisation than its token was
-/// for. What may change something is in it twice: as it began, with no `status`, and as it ended; both have its
-/// `requestId`. For `super_admin` and `support`.
+/// Every call of a platform administrator, and up to a bound what others caused: sign-ins that failed, and requests
+/// that named another organisation than their token was for. What may change something is in it twice: as it began,
+/// with no `status`, and as it ended; both have its `requestId`. For `super_admin` and `support`.
 #[utoipa::path(get, path = "/platform/audit", tag = "platform", params(AuditParams), security(("administrator" = [])),
     responses((status = 200, description = "A page of entries", body = Page<AuditEntryBody>), Problems))]
 pub(crate) async fn list_audit(

@@ -15,7 +15,7 @@ use crate::types::{OrgId, SessionId, Timestamp};
 use crate::{read, transaction};
 
 /// Signs an administrator in. A wrong password, an unknown email and somebody who is disabled are the same answer
-/// in the same time.
+/// after the same work, what is entered in the audit included.
 pub(crate) async fn log_in(
     app: &App,
     client: &ClientInfo,
@@ -23,9 +23,7 @@ pub(crate) async fn log_in(
     login: PlatformLogin,
 ) -> Result<SignedIn> {
     let found = super::administrators::find_by_email(&app.db, &login.email).await?;
-    if let Some(administrator) = &found {
-        note.identify(administrator);
-    }
+    note.claim(&login.email, found.as_ref());
     let attempt = app.limits.begin_platform_attempt(&login.email)?;
     let stored = found.as_ref().map(|administrator| administrator.password_hash.clone());
     let own = match app.hasher.verify(login.password, stored).await {
@@ -35,8 +33,10 @@ pub(crate) async fn log_in(
             return Err(error);
         }
     };
-    let administrator = found.filter(|_| own).ok_or_else(credentials_invalid)?;
+    let is_in = |administrator: &Administrator| own && administrator.status == AdministratorStatus::Active;
+    let administrator = found.filter(is_in).ok_or_else(credentials_invalid)?;
     let signed_in = begin(app, client, &administrator).await?;
+    note.identify(&administrator);
     attempt.was_right();
     Ok(signed_in)
 }
@@ -111,7 +111,8 @@ pub(crate) async fn refresh(app: &App, meter: &Meter, note: &Note, token: &Opaqu
         queries::lock(tx, token.session).await?;
         let found = queries::find(tx, token.session).await?;
         let (session, administrator) = found.ok_or_else(session_ended)?;
-        note.identify(&administrator);
+        // A token that is over can be sent again and again by whoever found it.
+        note.claim(&administrator.email, Some(&administrator));
         let (now, leeway) = (app.clock.now(), app.config.auth.refresh_leeway);
         let verdict = judge(session.refreshable(), token.hash(), token.generation, now, leeway);
         match verdict {
@@ -132,7 +133,10 @@ pub(crate) async fn refresh(app: &App, meter: &Meter, note: &Note, token: &Opaqu
         }
     })?;
     match turned {
-        Some((administrator, successor)) => issue(app, administrator, &successor),
+        Some((administrator, successor)) => {
+            note.identify(&administrator);
+            issue(app, administrator, &successor)
+        }
         None => Err(Error::refused(
             Code::RefreshTokenReused,
             "This refresh token was used before, so the session was ended. Sign in again.",

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 
+use crate::harness::app::SIGNING_KEY;
 use crate::harness::client::options;
-use crate::harness::{PASSWORD, Person, TestApp};
+use crate::harness::platform::create_administrator;
+use crate::harness::{Child, Client, PASSWORD, Person, TestApp, TestDatabase};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_kind_of_token_is_taken_for_the_other() {
@@ -94,4 +97,47 @@ async fn guesses_are_slowed_down_for_each_administrator_and_address() {
     let emails: Vec<String> = (0..40).map(|number| format!("nobody.{number}@example.com")).collect();
     let statuses = join_all(emails.iter().map(|email| login(email, "not the password"))).await;
     assert!(statuses.contains(&429), "an address has no end of attempts: {statuses:?}");
+}
+
+/// How many transactions that write a hub has begun.
+async fn writes(hub: &Client) -> u64 {
+    let metrics = hub.anonymous().at(Method::GET, "/metrics").await.expect_status(200);
+    let series = r#"roomcast_database_transactions_total{mode="write"} "#;
+    let value = metrics.text.lines().find_map(|line| line.strip_prefix(series));
+    value.map_or(0, |value| value.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_sign_in_is_the_same_work_whoever_is_meant() {
+    let database = TestDatabase::create().await;
+    let url = database.url_text();
+    let environment = [
+        ("DATABASE_URL", url.as_str()),
+        ("JWT_ACCESS_SECRET", SIGNING_KEY),
+        ("PORT", "0"),
+        ("RATE_LIMIT_PER_MINUTE", "0"),
+        ("AUTH_RATE_LIMIT_PER_MINUTE", "0"),
+    ];
+    // A hub of its own: the counters of this process are those of all its tests.
+    let mut hub = Child::start(&[], &environment);
+    let client = hub.listening().await;
+    let pat = create_administrator(&url, "super_admin").await;
+    let gone = create_administrator(&url, "support").await;
+    let (status, output) = Child::start(&["admin", "disable", &gone], &environment).ended_at_last().await;
+    assert!(status.success(), "{output}");
+    let mut work = Vec::new();
+    for (email, password) in [
+        (pat.as_str(), "not the password"),
+        ("nobody@example.com", "not the password"),
+        (&gone, "not the password"),
+        (&gone, PASSWORD),
+    ] {
+        let before = writes(&client).await;
+        let body = json!({ "email": email, "password": password });
+        let answer = client.anonymous().post("/platform/auth/login").json(&body).await;
+        answer.expect_problem(401, "credentials_invalid");
+        work.push(writes(&client).await - before);
+    }
+    assert_eq!(work, [1; 4], "one entry of the audit each");
+    hub.stop().await;
 }

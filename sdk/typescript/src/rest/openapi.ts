@@ -347,9 +347,9 @@ export type paths = {
         };
         /**
          * The audit, the newest first.
-         * @description Every call of a platform administrator, and every request that named another organisation than its token was
-         *     for. What may change something is in it twice: as it began, with no `status`, and as it ended; both have its
-         *     `requestId`. For `super_admin` and `support`.
+         * @description Every call of a platform administrator, and up to a bound what others caused: sign-ins that failed, and requests
+         *     that named another organisation than their token was for. What may change something is in it twice: as it began,
+         *     with no `status`, and as it ended; both have its `requestId`. For `super_admin` and `support`.
          */
         get: operations["list_audit"];
         put?: never;
