@@ -42,4 +42,9 @@ pub struct DatabaseConfig {
         help_heading = "Database"
     )]
     pub activity_retention_days: u32,
+
+    /// Days after which entries of the platform's audit are deleted, from 30; 0 keeps them
+    #[arg(long, env = "AUDIT_RETENTION_DAYS", default_value_t = 365, global = true,
+          help_heading = "Database", value_parser = parse::audit_days)]
+    pub audit_retention_days: u32,
 }

@@ -64,6 +64,13 @@ pub(super) fn connections(text: &str) -> Result<usize, String> {
     within(text, 2..=1000)
 }
 
+/// What is younger, the database refuses to delete.
+pub(super) fn audit_days(text: &str) -> Result<u32, String> {
+    let days: Option<u32> = text.parse().ok();
+    days.filter(|days| *days == 0 || (30..=36_500).contains(days))
+        .ok_or_else(|| "must be 0, or a whole number of days from 30 to 36500".to_owned())
+}
+
 pub(super) fn depth(text: &str) -> Result<usize, String> {
     within(text, 1..=MAX_DEPTH)
 }

@@ -1,4 +1,4 @@
-//! Deleting what is over: old activities, sessions, invites, idempotency keys.
+//! Deleting what is over: old activities, sessions, invites, idempotency keys, and of the platform what is like them.
 //!
 //! In chunks, each in a short transaction of its own with a pause behind it, so that nobody who writes waits
 //! for long; in turns, so that no organisation's many keep others' few waiting. Every node does this. On
@@ -111,6 +111,7 @@ pub async fn run(app: &App) -> Result<()> {
     let over = now.minus(app.config.auth.access_lifetime + KEEP_SESSIONS);
     platform::service::sessions::delete_over(&app.db, over).await?;
     idempotency::delete_expired_of_administrators(&app.db, now).await?;
+    prune_audit(app, now).await?;
     let mut jobs = VecDeque::new();
     let mut after = OrgId::from(uuid::Uuid::nil());
     loop {
@@ -132,6 +133,36 @@ pub async fn run(app: &App) -> Result<()> {
     }
     work(app, jobs).await;
     Ok(())
+}
+
+/// Deletes entries of the platform's audit that are older than they are kept.
+async fn prune_audit(app: &App, now: Timestamp) -> Result<()> {
+    let days = app.config.database.audit_retention_days;
+    if days == 0 {
+        return Ok(());
+    }
+    let before = now.minus(Duration::from_hours(24) * days);
+    loop {
+        let began = Instant::now();
+        let deleted = transaction!(app.db.central(), |tx| {
+            if try_claim(tx, Claim::Upkeep).await? {
+                platform::service::audit::delete_over(tx, before, CHUNK).await
+            } else {
+                Ok(0)
+            }
+        })?;
+        let count = u64::try_from(deleted).unwrap_or(u64::MAX);
+        counter!(metric::UPKEEP_DELETED, "kind" => "platform_audit").increment(count);
+        let rest = (began.elapsed() * REST).max(MIN_REST);
+        if !is_full(deleted) || app.stop.run_until_cancelled(tokio::time::sleep(rest)).await.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether there may be more of what a chunk was.
+fn is_full(found: usize) -> bool {
+    i64::try_from(found).is_ok_and(|found| found >= CHUNK)
 }
 
 /// Adds what there is to do in a store.
@@ -221,7 +252,6 @@ async fn look(app: &App, job: &Job) -> Result<Found> {
 
 async fn delete(tx: &mut Tx, job: &Job, found: &Found) -> Result<Turn> {
     let Job { orgs, before, .. } = job;
-    let is_full = |found: usize| i64::try_from(found).is_ok_and(|found| found >= CHUNK);
     Ok(match found {
         Found::Nothing => Turn::Deleted { count: 0, more: false },
         Found::Activities(org) => {

@@ -1,8 +1,18 @@
 //! `GET /platform/audit`.
 
-use serde_json::json;
+use std::time::Duration;
 
-use crate::harness::TestApp;
+use futures_util::future::join_all;
+use roomcast::upkeep;
+use serde_json::{Value, json};
+
+use crate::harness::platform::Operator;
+use crate::harness::{Person, TestApp};
+
+/// The newest entries.
+async fn list(app: &TestApp, pat: &Operator) -> Vec<Value> {
+    app.as_operator(pat).get("/platform/audit?limit=200").await.expect_status(200).items()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_is_in_it_with_who_what_where_and_outcome() {
@@ -90,4 +100,86 @@ async fn what_cannot_be_entered_is_not_done_and_not_told() {
     app.as_user(&acme.admin).get("/auth/me").await.expect_status(200);
     crate::idempotency::faults::allow_rows(&app, table).await;
     assert_eq!(app.as_operator(&pat).get(&path).await.expect_json(200)["status"], "active");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_that_failed_is_in_it_whoever_was_meant() {
+    let app = TestApp::start().await;
+    let pat = app.operator("super_admin").await;
+    for email in [pat.email.as_str(), "nobody@example.com"] {
+        let body = json!({ "email": email, "password": "not the password" });
+        app.anonymous().post("/platform/auth/login").json(&body).await.expect_status(401);
+    }
+    let entries = list(&app, &pat).await;
+    let failed: Vec<_> = entries.iter().filter(|entry| entry["code"] == "credentials_invalid").collect();
+    let seen: Vec<_> = failed
+        .iter()
+        .map(|entry| (&entry["administratorEmail"], &entry["administratorId"], &entry["role"]))
+        .collect();
+    let nobody = (&json!("nobody@example.com"), &Value::Null, &Value::Null);
+    assert_eq!(seen, [nobody, (&json!(pat.email), &json!(pat.id), &json!("super_admin"))]);
+    for entry in failed {
+        assert_eq!(entry["action"], "POST /platform/auth/login");
+        assert_eq!((&entry["status"], &entry["ip"]), (&json!(401), &json!("127.0.0.1")));
+    }
+}
+
+/// A member names another organisation than their own so many times.
+async fn mismatch(app: &TestApp, member: &Person, times: usize) {
+    let other = roomcast::types::OrgId::new().to_string();
+    let call = async || app.as_user(member).get("/auth/me").header("x-org-id", &other).await;
+    for answer in join_all((0..times).map(|_| call())).await {
+        answer.expect_problem(403, "tenant_mismatch");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outsiders_cannot_fill_it() {
+    let app = TestApp::start().await;
+    let pat = app.operator("super_admin").await;
+    let (acme, bolt) = (app.organisation("Acme").create().await, app.organisation("Bolt").create().await);
+    mismatch(&app, &acme.admin, 100).await;
+    // Another organisation's are none the fewer.
+    mismatch(&app, &bolt.admin, 3).await;
+    let body = json!({ "email": "nobody@example.com", "password": "not the password" });
+    let sign_in = async || app.anonymous().post("/platform/auth/login").json(&body).await;
+    for answer in join_all((0..65).map(|_| sign_in())).await {
+        answer.expect_problem(401, "credentials_invalid");
+    }
+    let entries = list(&app, &pat).await;
+    let about = |org: &str| entries.iter().filter(|entry| entry["organisationId"] == org).count();
+    assert_eq!((about(&acme.id), about(&bolt.id)), (60, 3));
+    let tried = entries.iter().filter(|entry| entry["administratorEmail"] == "nobody@example.com");
+    assert_eq!(tried.count(), 60);
+    // An administrator's own are all there.
+    for _ in 0..70 {
+        app.as_operator(&pat).get("/platform/auth/me").await.expect_status(200);
+    }
+    let entries = list(&app, &pat).await;
+    assert_eq!(entries.iter().filter(|entry| entry["path"] == "/platform/auth/me").count(), 70);
+    app.advance(Duration::from_hours(1));
+    mismatch(&app, &app.sign_in(&acme.admin).await, 1).await;
+    let pat = app.sign_in_operator(&pat.email).await;
+    // The newest is the sign-in.
+    assert_eq!(list(&app, &pat).await[1]["action"], "tenant_mismatch");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_goes_once_it_is_over() {
+    for (days, is_kept) in [(30, false), (60, true), (0, true)] {
+        let app = TestApp::with(|config| config.database.audit_retention_days = days).await;
+        let pat = app.operator("super_admin").await;
+        app.found(&pat, "Acme").await;
+        let founded =
+            |entries: &[Value]| entries.iter().any(|entry| entry["path"] == "/platform/organisations");
+        app.advance(Duration::from_hours(31 * 24));
+        // What is newest is of that day, too: the database lets nothing go that is not older by 30 days.
+        upkeep::run(&app.app).await.unwrap();
+        let pat = app.sign_in_operator(&pat.email).await;
+        assert!(founded(&list(&app, &pat).await), "{days}");
+        upkeep::run(&app.app).await.unwrap();
+        let entries = list(&app, &pat).await;
+        assert_eq!(founded(&entries), is_kept, "{days}: {entries:?}");
+        assert!(entries.iter().any(|entry| entry["path"] == "/platform/auth/login"), "{days}");
+    }
 }
