@@ -73,18 +73,27 @@ pub fn count_apart(path: &Path) -> anyhow::Result<Option<i64>> {
     Ok(Some(sql_query(query).get_result::<Number>(&mut conn)?.number))
 }
 
-/// Fails unless the file is a whole database that holds tables and indexes alone. It comes from outside:
-/// a trigger or a view in it could be anybody's code.
+/// The migrations that make triggers.
+const WITH_TRIGGERS: [&str; 1] =
+    [include_str!("../../migrations/sqlite/central/2026-11-22-000300_platform/up.sql")];
+
+/// Whether a migration of ours holds this statement, as a whole and to the letter.
+fn is_ours(statement: &str) -> bool {
+    WITH_TRIGGERS.iter().any(|migration| migration.contains(&format!("\n{statement};\n")))
+}
+
+/// Fails unless the file is a whole database that holds tables, indexes and our own triggers alone. It comes from
+/// outside: a trigger or a view in it could be anybody's code.
 pub fn check(path: &Path) -> anyhow::Result<()> {
     let mut conn = connect(path)?;
     conn.batch_execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")?;
-    let code: Number = sql_query(
-        "SELECT count(*) AS number FROM sqlite_schema WHERE type NOT IN ('table', 'index') \
-         OR rootpage = 0",
+    let code: Vec<Line> = sql_query(
+        "SELECT CASE type WHEN 'trigger' THEN coalesce(sql, '') ELSE '' END AS text FROM sqlite_schema \
+         WHERE type NOT IN ('table', 'index') OR rootpage = 0",
     )
-    .get_result(&mut conn)?;
-    if code.number > 0 {
-        bail!("it holds triggers, views or virtual tables, and Roomcast makes none");
+    .load(&mut conn)?;
+    if !code.iter().all(|line| is_ours(&line.text)) {
+        bail!("it holds triggers, views or virtual tables that Roomcast does not make");
     }
     let found: Option<Integrity> = sql_query("PRAGMA integrity_check(1)").get_result(&mut conn).optional()?;
     match found {
@@ -116,4 +125,35 @@ fn connect(path: &Path) -> anyhow::Result<SqliteConnection> {
     let mut conn = SqliteConnection::establish(path)?;
     conn.batch_execute("PRAGMA busy_timeout = 30000")?;
     Ok(conn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of a database with our triggers, once this has been done to it.
+    fn checked(further: &str) -> Result<(), String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("roomcast.db");
+        let mut conn = connect(&path).unwrap();
+        conn.batch_execute(WITH_TRIGGERS[0]).unwrap();
+        conn.batch_execute(further).unwrap();
+        drop(conn);
+        check(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn our_own_triggers_pass_and_no_other_code_does() {
+        assert_eq!(checked(""), Ok(()));
+        let another = "CREATE TRIGGER t AFTER INSERT ON administrators BEGIN DELETE FROM platform_audit; END";
+        let changed = "DROP TRIGGER platform_audit_no_update;
+            CREATE TRIGGER platform_audit_no_update BEFORE UPDATE ON platform_audit
+            BEGIN DELETE FROM administrators; END";
+        let view = "CREATE VIEW v AS SELECT * FROM administrators";
+        let table = "CREATE VIRTUAL TABLE t USING fts5(text)";
+        for further in [another, changed, view, table] {
+            let refused = checked(further).unwrap_err();
+            assert!(refused.contains("that Roomcast does not make"), "{further}: {refused}");
+        }
+    }
 }
