@@ -20,6 +20,7 @@ import type {
     PageQuery,
     Presence,
     Problem,
+    RedeemSignUp,
     Register,
     SessionStarted,
     Tokens,
@@ -95,6 +96,11 @@ export class RestClient {
     /** Founds an organisation and signs in as its first admin. */
     register(body: Register, options?: RequestOptions): Promise<SessionStarted> {
         return this.#send({ method: "POST", path: "/auth/register", body, isPublic: true, ...options });
+    }
+
+    /** Signs in as the first admin of an organisation that the platform founded. */
+    signUp(body: RedeemSignUp, options?: RequestOptions): Promise<SessionStarted> {
+        return this.#send({ method: "POST", path: "/auth/sign-up", body, isPublic: true, ...options });
     }
 
     login(body: Login, options?: RequestOptions): Promise<SessionStarted> {

@@ -51,6 +51,7 @@ export type Register = Schemas["Register"];
 export type Login = Schemas["Login"];
 export type UpdateMe = Schemas["UpdateMe"];
 export type AcceptInvite = Schemas["AcceptInvite"];
+export type RedeemSignUp = Schemas["RedeemSignUp"];
 export type InviteUser = Omit<Schemas["InviteUser"], "role"> & { role?: Role };
 export type CreateBroadcast = Schemas["CreateBroadcast"];
 export type { Activity };
