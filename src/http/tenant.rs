@@ -3,7 +3,7 @@
 //! A member's token says it already: then they may only say the same, and anything else is refused in the same
 //! way, whether it is another's, unknown or no name at all.
 
-use axum::http::{Extensions, HeaderMap};
+use axum::http::{Extensions, HeaderMap, HeaderName};
 
 use crate::app::App;
 use crate::error::{Code, Error, Result};
@@ -12,10 +12,10 @@ use crate::platform::Note;
 use crate::types::{OrgId, Slug};
 
 /// The organisation by its id.
-const BY_ID: &str = "x-org-id";
+pub(super) const BY_ID: HeaderName = HeaderName::from_static("x-org-id");
 
 /// The organisation by its slug.
-const BY_SLUG: &str = "x-tenant";
+pub(super) const BY_SLUG: HeaderName = HeaderName::from_static("x-tenant");
 
 /// What a request names.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ impl Selector {
 }
 
 /// The one value of a header, as text.
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> std::result::Result<Option<&'a str>, ()> {
+fn single(headers: &HeaderMap, name: HeaderName) -> std::result::Result<Option<&str>, ()> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().map(|value| value.to_str().map_err(|_| ())).transpose()?;
     if values.next().is_some() { Err(()) } else { Ok(value) }

@@ -36,7 +36,8 @@ async fn a_page_of_an_allowed_origin_may_call_every_route() {
         assert_eq!(answer.header("access-control-allow-credentials"), None, "{path}");
         assert_eq!(answer.header("access-control-max-age"), Some("3600"), "{path}");
         assert!(lists(&answer, "access-control-allow-methods", &[&method.to_lowercase()]), "{answer:?}");
-        let headers = ["authorization", "content-type", "idempotency-key", "x-request-id"];
+        let headers =
+            ["authorization", "content-type", "idempotency-key", "x-request-id", "x-org-id", "x-tenant"];
         assert!(lists(&answer, "access-control-allow-headers", &headers), "{answer:?}");
     }
     // Refusals can be read as well as answers, and caches keep the origins apart.
