@@ -16,10 +16,10 @@ pub mod retention;
 mod routes;
 mod writer;
 
-pub use append::{Origin, append, create_log, set_suspended};
+pub use append::{Origin, append, append_all, create_log, is_suspended, lock_newest, set_suspended};
 pub use epoch::renew_epochs;
 pub use feed::{ActivityType, FeedQuery, From as FeedFrom, Reader, read_page};
-pub use model::{Activity, Head, SessionEnd, SessionStart};
+pub use model::{Activity, Head, MessageEvent, MessageFacts, SessionEnd, SessionStart};
 pub use replay::{load_head, load_heads, read_range};
 pub(crate) use routes::{ActivityBody, routes};
 pub use writer::{Appended, Writer};

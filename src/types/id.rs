@@ -130,6 +130,12 @@ id! {
     EpochId;
     /// An invite to an organisation.
     InviteId;
+    /// Work to be done later.
+    JobId;
+    /// One claim of a job: another each time.
+    LeaseId;
+    /// A message on a channel.
+    MessageId;
     /// An organisation, which is a tenant.
     OrgId;
     /// A node of a cluster, as others know it: another at each start.

@@ -115,6 +115,13 @@ stored_text! {
         pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$",
         example = "Unpaid since March"
     };
+    /// Why an organisation's credits change: one line of 1 to 500 characters, without outer spaces.
+    CreditReason {
+        min_length = 1,
+        max_length = 500,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "Paid by invoice 7"
+    };
     /// An organisation's name in addresses: 1 to 60 of `a-z`, `0-9` and `-`.
     Slug { pattern = "^[a-z0-9-]{1,60}$", example = "acme" };
 }
@@ -162,6 +169,14 @@ impl TryFrom<String> for PlanCode {
 }
 
 impl TryFrom<String> for SuspensionReason {
+    type Error = InvalidText;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        line(&text, 500).map(Self)
+    }
+}
+
+impl TryFrom<String> for CreditReason {
     type Error = InvalidText;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {

@@ -93,6 +93,23 @@ pub(crate) async fn insert_recipients(conn: &mut Conn, entry: &LogEntry) -> Quer
     }
 }
 
+/// The payload of the newest activity of a type.
+pub(crate) async fn find_newest_payload(
+    conn: &mut Conn,
+    org: OrgId,
+    kind: &str,
+) -> QueryResult<Option<String>> {
+    with_conn!(conn, |c| {
+        activities::table
+            .filter(activities::org_id.eq(org).and(activities::kind.eq(kind)))
+            .order(activities::seq.desc())
+            .select(activities::payload)
+            .first(c)
+            .await
+            .optional()
+    })
+}
+
 /// Where a log stands; `None` where there is no such log.
 pub(crate) async fn find_head(conn: &mut Conn, org: OrgId) -> QueryResult<Option<Head>> {
     with_conn!(conn, |c| {
