@@ -3,10 +3,11 @@
 
 use std::str::FromStr;
 
+use chrono::DateTime;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, FieldError, Result};
-use crate::types::InvalidText;
+use crate::types::{InvalidText, Timestamp};
 
 /// Most fields that are refused by name: an answer is not to be many times what was asked.
 const MAX_UNKNOWN: usize = 20;
@@ -148,11 +149,22 @@ impl Fields {
 
     /// A whole number from `min` to `max` that may be left out.
     pub fn optional_integer(&mut self, name: &str, min: i64, max: i64) -> Option<i64> {
-        let number = match (self.source, self.take(name)?) {
+        let value = self.take(name)?;
+        self.integer(name, value, min, max)
+    }
+
+    /// A whole number from `min` to `max` that must be there.
+    pub fn required_integer(&mut self, name: &str, min: i64, max: i64) -> Option<i64> {
+        let value = self.take_required(name)?;
+        self.integer(name, value, min, max)
+    }
+
+    fn integer(&mut self, name: &str, value: Value, min: i64, max: i64) -> Option<i64> {
+        let number = match (self.source, value) {
             (Source::Query, Value::String(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
                 text.parse().ok()
             }
-            (Source::Json, Value::Number(number)) => number.as_i64(),
+            (Source::Json, Value::Number(number)) => number.as_i64().or_else(|| whole(&number)),
             _ => None,
         };
         let accepted = number.filter(|number| (min..=max).contains(number));
@@ -160,6 +172,41 @@ impl Fields {
             self.reject(name, format!("must be a whole number from {min} to {max}"));
         }
         accepted
+    }
+
+    /// An array of `min` to `max` items that must be there.
+    pub fn required_array(&mut self, name: &str, min: usize, max: usize) -> Option<Vec<Value>> {
+        match self.take_required(name)? {
+            Value::Array(items) if (min..=max).contains(&items.len()) => return Some(items),
+            Value::Array(items) => {
+                self.reject(name, format!("must have {min} to {max} items, has {}", items.len()));
+            }
+            other => self.reject(name, format!("must be an array, found {}", name_of(&other))),
+        }
+        None
+    }
+
+    /// Notes what is wrong inside a field.
+    pub fn reject_inside(&mut self, name: &str, errors: Vec<FieldError>) {
+        let room = MAX_UNKNOWN.saturating_sub(self.errors.len());
+        let inside = errors.into_iter().take(room);
+        self.errors.extend(
+            inside
+                .map(|error| FieldError { field: format!("{name}.{}", error.field), message: error.message }),
+        );
+    }
+
+    /// A moment as of RFC 3339 that may be left out.
+    pub fn optional_moment(&mut self, name: &str) -> Option<Timestamp> {
+        let Value::String(text) = self.take(name)? else {
+            self.reject(name, "must be a string");
+            return None;
+        };
+        let moment = DateTime::parse_from_rfc3339(&text).ok();
+        if moment.is_none() {
+            self.reject(name, "must be a moment as of RFC 3339, such as 2026-11-21T12:00:00Z");
+        }
+        moment.map(|moment| Timestamp::from_millis(moment.timestamp_millis()))
     }
 
     /// An object of at most `max_bytes` as compact JSON that may be left out.
@@ -176,6 +223,13 @@ impl Fields {
         }
         None
     }
+}
+
+/// A whole number that is written with a point, such as `2.0`, which JSON Schema takes as one.
+fn whole(number: &serde_json::Number) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let number = number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() <= EXACT)?;
+    format!("{number:.0}").parse().ok()
 }
 
 /// What a value is called in a message.

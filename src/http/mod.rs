@@ -9,6 +9,7 @@ pub mod json;
 pub mod log;
 pub mod meter;
 pub mod middleware;
+pub mod outbound;
 pub mod page;
 pub mod request_id;
 pub(crate) mod tenant;
