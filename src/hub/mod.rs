@@ -22,7 +22,7 @@ pub(crate) mod ws;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
@@ -30,7 +30,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::bus::{Bus, BusState, Listener};
+use self::bus::{Bus, BusState, EVERY_NODE, Listener, Message};
 use self::connection::Walkers;
 use self::core::{
     Admitted, ConnectionKey, Denied, Join, Joined, REORDER_WINDOW, SocketLimits, SocketsOf, Told,
@@ -102,6 +102,8 @@ struct Inner {
     frame_rate: Option<FrameRate>,
     broken: Broken,
     leases: LeaseKeeper,
+    /// Is told of work for an organisation.
+    worker: OnceLock<Box<dyn Fn(OrgId) + Send + Sync>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -140,6 +142,7 @@ impl Hub {
             frame_rate: FrameRate::per_minute(config.limits.frames_per_minute),
             broken: config.hub.broken(),
             leases,
+            worker: OnceLock::new(),
             tasks: tasks.clone(),
             stop,
         });
@@ -151,6 +154,13 @@ impl Hub {
         // The bus ends after the leases were given up, which others are told over it.
         let bus_stop = CancellationToken::new();
         tasks.spawn(Arc::clone(&inner.bus).run(Arc::downgrade(&listener), bus_stop.clone()));
+        let listening = Arc::clone(&inner);
+        tasks.spawn(async move {
+            // A bus that is down subscribes by itself to what is listed, once it is up.
+            if listening.bus.subscribe(EVERY_NODE).await.is_err() {
+                tracing::debug!("the bus is not up yet");
+            }
+        });
         tasks.spawn(sweep::run(Arc::clone(&inner)));
         let hub = Arc::clone(&inner);
         tasks.spawn(async move {
@@ -191,6 +201,16 @@ impl Hub {
         for (number, (room, key)) in sockets.into_iter().enumerate() {
             room.core.lock().go_away(key, now + share(window, number, count));
         }
+    }
+
+    /// Has `worker` told where another node says that there is work for an organisation. The first stands.
+    pub fn on_work(&self, worker: impl Fn(OrgId) + Send + Sync + 'static) {
+        self.inner.worker.get_or_init(|| Box::new(worker));
+    }
+
+    /// Tells the other nodes that there is work for an organisation.
+    pub fn tell_work(&self, org: OrgId) {
+        self.inner.bus.publish(EVERY_NODE, Message::Work(org));
     }
 
     /// Whether the bus carries messages.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Inner;
-use super::bus::{BusState, Listener, Message};
+use super::bus::{BusState, EVERY_NODE, Listener, Message};
 use crate::config::Protection;
 use crate::db::CommitSink;
 use crate::types::{LogEntry, OrgId};
@@ -34,6 +34,12 @@ impl Listener for Inner {
         if self.broken.lacks(Protection::Bus) {
             return;
         }
+        if let Message::Work(org) = message {
+            if let Some(worker) = self.worker.get() {
+                worker(org);
+            }
+            return;
+        }
         // It may be about a room that has just left.
         let room = self.rooms.read().get(&org).cloned();
         if let Some(room) = room {
@@ -42,7 +48,9 @@ impl Listener for Inner {
     }
 
     fn subscriptions(&self) -> Vec<OrgId> {
-        self.rooms.read().values().filter(|room| !room.core.lock().is_ended()).map(|room| room.org).collect()
+        let rooms = self.rooms.read();
+        let followed = rooms.values().filter(|room| !room.core.lock().is_ended()).map(|room| room.org);
+        std::iter::once(EVERY_NODE).chain(followed).collect()
     }
 
     fn changed(&self, state: BusState) {

@@ -154,6 +154,8 @@ impl Room {
                 self.core.lock().presence().heard(news, Instant::now());
                 self.hurry();
             }
+            // It is about no log.
+            Message::Work(_) => {}
         }
     }
 

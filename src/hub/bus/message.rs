@@ -48,6 +48,7 @@ enum WireMessage<'a> {
         id: ActivityId,
     },
     Presence(WireNews),
+    Work(OrgId),
 }
 
 /// Entries one after the other, of one epoch.
@@ -115,6 +116,7 @@ pub fn encode(keys: &BusKeys, node: NodeId, org: OrgId, message: &Message) -> Ve
         Message::Committed(entries) => batch(entries).and_then(|batch| write(node, &batch)),
         Message::Head { .. } => None,
         Message::Presence(news) => write(node, &WireMessage::Presence(news.into())),
+        Message::Work(org) => write(node, &WireMessage::Work(*org)),
     };
     let head = || {
         let (epoch, seq, id) = match message {
@@ -124,7 +126,7 @@ pub fn encode(keys: &BusKeys, node: NodeId, org: OrgId, message: &Message) -> Ve
             }
             Message::Head { epoch, seq, id } => (*epoch, *seq, *id),
             // Who misses it reads the lease.
-            Message::Presence(_) => return None,
+            Message::Presence(_) | Message::Work(_) => return None,
         };
         write(node, &WireMessage::Head { epoch, seq: seq.get(), id })
     };
@@ -193,6 +195,7 @@ impl WireMessage<'_> {
         match self {
             Self::Head { epoch, seq, id } => Some(Message::Head { epoch, seq: Seq::new(seq)?, id }),
             Self::Presence(news) => Some(Message::Presence(news.into())),
+            Self::Work(org) => Some(Message::Work(org)),
             Self::Committed(batch) => {
                 let count = i64::try_from(batch.entries.len()).ok().filter(|count| *count > 0)?;
                 // Seqs begin with 1, and the last of these must be one too.
@@ -392,7 +395,8 @@ mod tests {
                 seq: Seq::new(seq).expect("it is not negative"),
                 id,
             });
-            (Just(org), prop_oneof![head, committed(org), presence()])
+            let work = id().prop_map(Message::Work);
+            (Just(org), prop_oneof![head, committed(org), presence(), work])
         })
     }
 

@@ -49,7 +49,13 @@ pub enum Message {
     },
     /// Who came online or went offline on a node.
     Presence(News),
+    /// There is work to be done for an organisation. Told to all nodes, as if about [`EVERY_NODE`].
+    Work(OrgId),
 }
+
+/// What is told to all nodes, whichever organisations they follow, is told as if about this one, which there is
+/// not: every node hears of it.
+pub const EVERY_NODE: OrgId = OrgId::NIL;
 
 /// Whether a bus carries messages, as far as this node knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -109,7 +109,7 @@ impl Waiting {
 fn cost(message: &Message) -> usize {
     match message {
         Message::Committed(entries) => entries.iter().map(|entry| entry.cost()).sum(),
-        Message::Head { .. } => size_of::<Message>(),
+        Message::Head { .. } | Message::Work(_) => size_of::<Message>(),
         Message::Presence(news) => size_of::<Message>() + size_of_val(news.changes.as_slice()),
     }
 }
