@@ -14,15 +14,17 @@ use crate::activity::Writer;
 use crate::auth::{Hasher, Tokens, keys};
 use crate::config::Config;
 use crate::db::{Db, MigrationState};
+use crate::gateways::Gateways;
 use crate::hub::Hub;
 use crate::hub::bus::{self, Bus};
 use crate::idempotency::{Idempotency, SealKeys};
+use crate::jobs::{self, Runner};
 use crate::limits::Limits;
 use crate::platform::PlatformTokens;
 use crate::server::tls::Tls;
 use crate::sign_ups::SignUpKey;
 use crate::types::Clock;
-use crate::{organisations, router, server, telemetry, tenancy, upkeep};
+use crate::{credits, messages, organisations, router, server, telemetry, tenancy, upkeep};
 
 /// How often the recorder of metrics is kept small.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -69,6 +71,10 @@ pub struct Services {
     pub limits: Limits,
     /// Delivers.
     pub hub: Hub,
+    /// Has jobs done.
+    pub jobs: Runner,
+    /// Hand messages over to the world.
+    pub gateways: Gateways,
     /// The certificate, where the hub speaks TLS itself.
     pub tls: Option<Arc<Tls>>,
     /// Connections and the requests on them: a stop waits for them.
@@ -153,6 +159,7 @@ impl App {
         let from_config = || bus::from_config(&config, signing.present(), signing.previous());
         let bus = bus.map_or_else(from_config, Ok)?;
         let tls = Tls::load(&config.server)?;
+        let gateways = Gateways::from_config(&config)?;
         let seals = SealKeys::derive(signing.all())?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (storing, running) = (Tasks::default(), Tasks::default());
@@ -176,6 +183,8 @@ impl App {
             idempotency: Idempotency::new(seals),
             hasher: Hasher::start(config.limits.password_queue)?,
             limits: Limits::new(&config.limits, db.clone(), &clock),
+            jobs: Runner::new(&config.jobs, kinds(&config)),
+            gateways,
             metrics,
             migrated,
             config,
@@ -189,8 +198,13 @@ impl App {
             stop,
             finish: CancellationToken::new(),
         }));
+        let hub = app.hub.clone();
+        app.jobs.tell_others(move |org| hub.tell_work(org));
+        app.hub.on_work(app.jobs.waker());
         organisations::janitor::start(&app);
         upkeep::start(&app);
+        jobs::start(&app);
+        messages::janitor::start(&app);
         background.spawn(app.limits.clone().keep_small(background_stop.clone()));
         if let Some(tls) = &app.tls {
             let every = app.config.server.timeouts.certificate_look;
@@ -204,6 +218,13 @@ impl App {
         server::spawn(&app, listener, router::router(&app));
         Ok(Running { addr, app, storing, background: running })
     }
+}
+
+/// Every kind of jobs.
+fn kinds(config: &Config) -> Vec<Arc<dyn jobs::Kind>> {
+    let send =
+        messages::jobs::Send::on_each_channel(config).map(|send| Arc::new(send) as Arc<dyn jobs::Kind>);
+    std::iter::once(Arc::new(credits::jobs::Close) as Arc<dyn jobs::Kind>).chain(send).collect()
 }
 
 impl Running {

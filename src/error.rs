@@ -91,6 +91,8 @@ codes! {
     RefreshTokenInvalid = "refresh_token_invalid", UNAUTHORIZED, "The refresh token is not valid";
     /// The refresh token was used before; its session has ended.
     RefreshTokenReused = "refresh_token_reused", UNAUTHORIZED, "The refresh token was used before";
+    /// The organisation has fewer credits than this costs.
+    InsufficientCredits = "insufficient_credits", PAYMENT_REQUIRED, "Not enough credits";
     /// The caller's role does not allow this.
     RoleForbidden = "role_forbidden", FORBIDDEN, "Not allowed for this role";
     /// The account is in no organisation, or not in the one asked for.
@@ -127,6 +129,8 @@ codes! {
     LastSuperAdmin = "last_super_admin", CONFLICT, "The last super administrator";
     /// The organisation has that plan already.
     PlanUnchanged = "plan_unchanged", CONFLICT, "The plan is unchanged";
+    /// The message is being sent, or has ended.
+    MessageNotCancellable = "message_not_cancellable", CONFLICT, "The message cannot be cancelled any more";
     /// The organisation would be left without an admin.
     LastAdmin = "last_admin", CONFLICT, "The last admin";
     /// A request with the same idempotency key is still being answered.

@@ -13,7 +13,8 @@ use crate::app::App;
 use crate::error::{Code, Error};
 use crate::http::middleware;
 use crate::{
-    activity, auth, broadcast, hub, invites, operations, organisations, platform, sign_ups, users, web,
+    activity, auth, broadcast, credits, hub, invites, jobs, messages, operations, organisations, platform,
+    sign_ups, users, web,
 };
 
 /// The API's routes and the document that describes them.
@@ -25,6 +26,9 @@ fn api() -> OpenApiRouter<App> {
         .merge(broadcast::routes())
         .merge(users::routes())
         .merge(invites::routes())
+        .merge(messages::routes())
+        .merge(credits::routes())
+        .merge(jobs::routes())
         .merge(activity::routes())
         .merge(hub::presence_routes())
         .merge(hub::stream_routes())

@@ -3,6 +3,7 @@
 mod admin;
 mod backup;
 mod config_check;
+mod credits;
 mod epoch;
 mod healthcheck;
 mod load;
@@ -13,6 +14,7 @@ mod reset_password;
 mod restore;
 mod seed;
 mod serve;
+mod totals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 use crate::backup::Present;
 use crate::config::Config;
 use crate::config::environment::{Environment, Source};
+use crate::credits::EntryKind;
 use crate::telemetry::logs::{self, Logger};
 
 /// Roomcast: a self-hosted, multi-tenant, real-time notification hub.
@@ -114,6 +117,36 @@ enum Command {
     /// Look at the settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look after organisations' credits
+    #[command(subcommand)]
+    Credits(CreditsCommand),
+    /// Look after messages
+    #[command(subcommand)]
+    Messages(MessagesCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum CreditsCommand {
+    /// Add credits to what an organisation has
+    ///
+    /// Hubs may be running. The organisation's admins are told, with the reason.
+    TopUp(credits::Arguments),
+    /// Correct what an organisation has, up or down
+    ///
+    /// Never below zero. Hubs may be running. The organisation's admins are told, with the reason.
+    Adjust(credits::Arguments),
+}
+
+#[derive(Debug, Subcommand)]
+enum MessagesCommand {
+    /// Count all messages by channel and status, and compare with the totals that are kept
+    ///
+    /// Hubs may be running, and sending. Fails where a total differs.
+    Totals {
+        /// Set right what differs
+        #[arg(long)]
+        repair: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -242,6 +275,13 @@ impl Cli {
             Command::Config(ConfigCommand::Check { database }) => {
                 config_check::run(&self.config, environment, matches, database).await
             }
+            Command::Credits(CreditsCommand::TopUp(arguments)) => {
+                credits::run(&self.config, EntryKind::TopUp, arguments).await
+            }
+            Command::Credits(CreditsCommand::Adjust(arguments)) => {
+                credits::run(&self.config, EntryKind::Adjustment, arguments).await
+            }
+            Command::Messages(MessagesCommand::Totals { repair }) => totals::run(&self.config, repair).await,
             Command::Healthcheck => healthcheck::run(&self.config.server).await,
         }
     }

@@ -8,7 +8,9 @@ mod broken;
 mod crash;
 mod database;
 pub mod environment;
+mod jobs;
 mod limits;
+mod messages;
 mod parse;
 mod presence;
 mod redis;
@@ -27,7 +29,9 @@ pub use self::auth::{AuthConfig, Registration};
 pub use self::broken::{Broken, Protection};
 pub use self::crash::crash_point;
 pub use self::database::DatabaseConfig;
+pub use self::jobs::JobsConfig;
 pub use self::limits::LimitsConfig;
+pub use self::messages::{MessagesConfig, Prices, SmsConfig};
 pub use self::parse::Secret;
 pub use self::presence::PresenceTimes;
 pub use self::redis::RedisConfig;
@@ -59,6 +63,12 @@ pub struct Config {
     /// How much anybody may ask for.
     #[command(flatten)]
     pub limits: LimitsConfig,
+    /// How jobs are run.
+    #[command(flatten)]
+    pub jobs: JobsConfig,
+    /// What messages cost, and through what they leave.
+    #[command(flatten)]
+    pub messages: MessagesConfig,
     /// How sockets are served.
     #[command(flatten)]
     pub hub: HubConfig,

@@ -84,6 +84,19 @@ pub(super) fn password_queue(text: &str) -> Result<usize, String> {
     within(text, 1..=1 << 16)
 }
 
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    within(text, 1..=10_000)
+}
+
+pub(super) fn poll(text: &str) -> Result<Duration, String> {
+    let every = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if (Duration::from_millis(10)..=Duration::from_mins(1)).contains(&every) {
+        Ok(every)
+    } else {
+        Err("must be from 10ms to 1m".to_owned())
+    }
+}
+
 /// Braces would choose the slot of a cluster that keys lie in.
 pub(super) fn key_prefix(text: &str) -> Result<String, String> {
     let fits = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}');

@@ -11,6 +11,7 @@ diesel::table! {
         seats -> Nullable<BigInt>,
         rank -> BigInt,
         requests_per_minute -> Nullable<BigInt>,
+        initial_credits -> BigInt,
     }
 }
 
@@ -196,6 +197,131 @@ diesel::table! {
         body -> Nullable<Binary>,
         created_at -> Moment,
         expires_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    credit_accounts (org_id) {
+        org_id -> Id,
+        initial -> BigInt,
+        balance -> BigInt,
+        reserved -> BigInt,
+        last_seq -> BigInt,
+        low_since -> Nullable<Moment>,
+        untold_seq -> Nullable<BigInt>,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    credit_entries (org_id, seq) {
+        org_id -> Id,
+        seq -> BigInt,
+        kind -> Text,
+        amount -> BigInt,
+        balance -> BigInt,
+        message_id -> Nullable<Id>,
+        reason -> Nullable<Text>,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    credit_reservations (org_id, message_id) {
+        org_id -> Id,
+        message_id -> Id,
+        channel -> Text,
+        amount -> BigInt,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    message_totals (org_id, channel, status) {
+        org_id -> Id,
+        channel -> Text,
+        status -> Text,
+        count -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    job_queues (org_id) {
+        org_id -> Id,
+        due_at -> Moment,
+        announced_at -> Moment,
+        dead -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    jobs (org_id, id) {
+        org_id -> Id,
+        id -> Id,
+        kind -> Text,
+        payload -> Text,
+        state -> Text,
+        due_at -> Nullable<Moment>,
+        attempts -> BigInt,
+        max_attempts -> BigInt,
+        lease_id -> Nullable<Id>,
+        last_error -> Nullable<Text>,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    messages (org_id, id) {
+        org_id -> Id,
+        id -> Id,
+        recipient -> Text,
+        channel -> Text,
+        body -> Text,
+        status -> Text,
+        price -> BigInt,
+        created_by -> Id,
+        job_id -> Id,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    message_attempts (org_id, message_id, number) {
+        org_id -> Id,
+        message_id -> Id,
+        number -> BigInt,
+        gateway -> Text,
+        started_at -> Moment,
+        ended_at -> Nullable<Moment>,
+        outcome -> Nullable<Text>,
+        detail -> Nullable<Text>,
     }
 }
 

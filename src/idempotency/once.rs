@@ -16,8 +16,8 @@ use crate::app::App;
 use crate::db::{self, Db, Tx};
 use crate::error::{LogFailure as _, Result};
 use crate::http::Member;
-use crate::transaction;
 use crate::types::{AdministratorId, ReservedId};
+use crate::{read, transaction};
 
 /// What this node needs for keys: those that seal answers, and which requests are running.
 #[derive(Debug, Clone)]
@@ -124,6 +124,17 @@ impl Once {
         Ok(match look_up(tx, claim).await? {
             Judged::Fresh(reserved) => Claimed::Fresh(Fresh { claim: Some(claim), reserved }),
             Judged::Again(answer) => Claimed::Again(answer),
+        })
+    }
+
+    /// The answer, where this was done before: asked ahead of what is done in another store, and no promise.
+    pub async fn answered(&self) -> Result<Option<Answer>> {
+        let Some(attempt) = &self.0 else { return Ok(None) };
+        let claim = &attempt.claim;
+        let row = read!(attempt.store(), |conn| Ok(queries::find(conn, claim.scope()).await?))?;
+        Ok(match claim.judge(row.as_ref())? {
+            Judged::Again(answer) => Some(answer),
+            Judged::Fresh(_) => None,
         })
     }
 

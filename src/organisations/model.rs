@@ -67,6 +67,8 @@ pub(crate) struct Plan {
     pub(crate) seats: Option<i64>,
     /// A plan of a higher rank is an upgrade.
     pub(crate) rank: i64,
+    /// What an organisation that is founded on it may spend at first.
+    pub(crate) initial_credits: i64,
 }
 
 /// An organisation with how many members it has.

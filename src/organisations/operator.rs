@@ -69,7 +69,10 @@ pub(crate) async fn suspend(app: &App, origin: &Origin, reason: SuspensionReason
 
 /// Lets everybody in again who might before, in the same sessions. What is not suspended stays as it is.
 pub(crate) async fn resume(app: &App, origin: &Origin) -> Result<Organisation> {
-    set_status(app, origin, OrganisationStatus::Active, Activity::OrganisationResumed).await
+    let resumed = set_status(app, origin, OrganisationStatus::Active, Activity::OrganisationResumed).await?;
+    // Jobs have waited for this.
+    app.jobs.wake(origin.org);
+    Ok(resumed)
 }
 
 async fn set_status(

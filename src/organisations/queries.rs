@@ -154,6 +154,19 @@ pub(super) async fn list_ids(conn: &mut Conn, after: OrgId, limit: i64) -> Query
     })
 }
 
+/// The entry with this id, or else with this slug.
+pub(super) async fn find_id(conn: &mut Conn, id: Option<OrgId>, slug: &str) -> QueryResult<Option<OrgId>> {
+    let id = id.unwrap_or(OrgId::NIL);
+    with_conn!(conn, |c| {
+        organisations::table
+            .filter(organisations::id.eq(id).or(organisations::slug.eq(slug)))
+            .select(organisations::id)
+            .first(c)
+            .await
+            .optional()
+    })
+}
+
 /// The directory's entries of organisations with a store of their own, at most `limit` of those after `after`.
 pub(super) async fn list_apart(conn: &mut Conn, after: OrgId, limit: i64) -> QueryResult<Vec<Apart>> {
     with_conn!(conn, |c| {

@@ -14,7 +14,7 @@ use crate::http::{Admin, Member};
 use crate::idempotency::{Answer, Claimed, Once};
 use crate::types::{Actor, OrgId, OrganisationName, OrganisationStatus, PlanCode, Slug, UserId};
 use crate::users::{self, User};
-use crate::{read, sign_ups, transaction};
+use crate::{credits, read, sign_ups, transaction};
 
 /// The plan of a new organisation.
 const FIRST_PLAN: &str = "FREE";
@@ -70,6 +70,11 @@ pub(crate) async fn list_names(app: &App) -> Result<Vec<String>> {
 /// The organisations in the directory ordered by id, at most `limit` of those after `after`.
 pub(crate) async fn list_ids(db: &Db, after: OrgId, limit: i64) -> Result<Vec<OrgId>> {
     read!(db.central(), |conn| Ok(queries::list_ids(conn, after, limit).await?))
+}
+
+/// The organisation with this id or slug, if there is one.
+pub(crate) async fn find_id(db: &Db, name: &str) -> Result<Option<OrgId>> {
+    read!(db.central(), |conn| Ok(queries::find_id(conn, name.parse().ok(), name).await?))
 }
 
 /// The organisations with stores of their own ordered by id, at most `limit` of those after `after`.
@@ -176,6 +181,7 @@ async fn enter(app: &App, origin: &Origin, founding: &Founding) -> Result<Entere
         if let First::Admin(Founder { account, user, .. }) = &founding.first {
             auth::memberships::enter(tx, *account, founding.org, *user, origin.at).await?;
         }
+        credits::service::open_account(tx, founding.org, plan.initial_credits, origin.at).await?;
         Ok(Entered { entry, plan, made_by })
     })
 }

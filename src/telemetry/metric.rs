@@ -66,6 +66,13 @@ metrics! {
     counter BUS_CONNECTS = "roomcast_bus_connects_total", "Times that the bus came up.";
     histogram BUS_ROUND_TRIP = "roomcast_bus_round_trip_seconds", "Seconds until the bus heard a probe of its own.";
     gauge BUS_UP = "roomcast_bus_up", "Whether the bus between the nodes carries messages: 1 or 0.";
+    counter JOBS = "roomcast_jobs_total", "Jobs that ended or failed, by kind and outcome: done, failed (it is tried again, unless that was its last attempt) or dead.";
+    gauge JOBS_RUNNING = "roomcast_jobs_running", "Jobs that this node runs now, by kind.";
+    gauge JOBS_DEAD = "roomcast_jobs_dead", "Jobs of all organisations that have failed for good and wait for an admin.";
+    histogram JOB_LAG = "roomcast_job_lag_seconds", "Seconds from the writing of a job to its claim, by kind.";
+    counter MESSAGES = "roomcast_messages_total", "Attempts to send messages, by channel, gateway and outcome.";
+    histogram MESSAGE_SECONDS = "roomcast_message_seconds", "Seconds that gateways took over a message, by gateway.";
+    gauge BREAKERS_OPEN = "roomcast_gateway_breakers_open", "Circuit breakers of gateways that are open or half open now, by gateway.";
     counter LOG_LINES_LOST = "roomcast_log_lines_lost_total", "Log lines that are missing in the log files.";
     counter DIVERGENCES = "roomcast_log_divergences_total", "Logs that were found replaced by others.";
 }

@@ -1,0 +1,3 @@
+DROP TABLE message_attempts;
+DROP TABLE messages;
+DROP TABLE jobs;
