@@ -4,7 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | look at organisations | yes | yes | yes |
 //! | found one, rename, suspend, resume one, give its sign-up out again | yes | no | no |
-//! | change a plan | yes | no | yes |
+//! | change a plan, credits | yes | no | yes |
 //! | read the audit | yes | yes | no |
 //! | manage administrators | yes | no | no |
 //! | for an organisation: read what its admins may | yes | yes | its own row, plan and credits |
@@ -23,6 +23,8 @@ pub(crate) enum Permission {
     ManageOrganisations,
     /// Change the plan of one.
     ChangePlan,
+    /// Change the credits of one.
+    ChangeCredits,
     /// See what administrators did.
     ReadAudit,
     /// Make administrators, and end them.
@@ -34,10 +36,16 @@ pub(super) const fn allows(role: AdministratorRole, permission: Permission) -> b
     match (role, permission) {
         (AdministratorRole::SuperAdmin, _)
         | (AdministratorRole::Support, Permission::ReadOrganisations | Permission::ReadAudit)
-        | (AdministratorRole::Billing, Permission::ReadOrganisations | Permission::ChangePlan) => true,
+        | (
+            AdministratorRole::Billing,
+            Permission::ReadOrganisations | Permission::ChangePlan | Permission::ChangeCredits,
+        ) => true,
         (
             AdministratorRole::Support,
-            Permission::ManageOrganisations | Permission::ChangePlan | Permission::ManageAdministrators,
+            Permission::ManageOrganisations
+            | Permission::ChangePlan
+            | Permission::ChangeCredits
+            | Permission::ManageAdministrators,
         )
         | (
             AdministratorRole::Billing,

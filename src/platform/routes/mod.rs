@@ -3,6 +3,7 @@
 mod administrators;
 mod audit;
 mod auth;
+mod credits;
 mod organisations;
 
 use axum::middleware::map_response;
@@ -27,6 +28,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(organisations::suspend_organisation))
         .routes(routes!(organisations::resume_organisation))
         .routes(routes!(organisations::reissue_sign_up))
+        .routes(routes!(credits::get_organisation_credits, credits::change_organisation_credits))
+        .routes(routes!(credits::list_message_totals))
         .routes(routes!(audit::list_audit))
         .layer(map_response(no_store))
 }

@@ -2,5 +2,6 @@
 
 pub(crate) mod administrators;
 pub(crate) mod audit;
+pub(crate) mod credits;
 pub(crate) mod organisations;
 pub(crate) mod sessions;

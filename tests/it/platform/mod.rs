@@ -5,6 +5,7 @@ mod administrators;
 mod audit;
 mod commands;
 mod crashes;
+mod credits;
 mod founding;
 mod races;
 mod sign_in;
