@@ -7,6 +7,7 @@
 
 mod bodies;
 mod frames;
+mod messages;
 mod tokens;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,20 +23,21 @@ use crate::http::{Fields, PageQuery, json, request_id};
 use crate::hub::bus::{BusKeys, Message as Heard, message};
 use crate::load::fuzz;
 use crate::types::{
-    ActivityId, Email, InvalidText, InviteId, Message, NewPassword, NodeId, OrgId, OrganisationName,
-    Password, PersonName, PlanCode, Slug, UserId,
+    ActivityId, CreditReason, Email, InvalidText, InviteId, Message, NewPassword, NodeId, OrgId,
+    OrganisationName, Password, PersonName, PlanCode, Slug, UserId,
 };
 use crate::{backup, idempotency};
 
 pub use bodies::bodies;
 pub use frames::{client_frames, frames};
+pub use messages::{prices, recipients, templates};
 pub use tokens::{access_tokens, opaque_tokens};
 
 /// A function that takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its file in `fuzz/fuzz_targets` and its folder in `fuzz/seeds`.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("access_tokens", access_tokens),
     ("archives", archives),
     ("bodies", bodies),
@@ -48,10 +50,13 @@ pub const TARGETS: [(&str, Target); 17] = [
     ("ids", ids),
     ("json_documents", json_documents),
     ("opaque_tokens", opaque_tokens),
+    ("prices", prices),
     ("queries", queries),
+    ("recipients", recipients),
     ("request_ids", request_ids),
     ("server_answers", server_answers),
     ("server_frames", server_frames),
+    ("templates", templates),
     ("texts", texts),
 ];
 
@@ -235,6 +240,7 @@ pub fn texts(data: &[u8]) {
     stored(text, 50, PlanCode::as_str);
     stored(text, 60, Slug::as_str);
     stored(text, 4096, Message::as_str);
+    stored(text, 500, CreditReason::as_str);
     if let Some(name) = read::<OrganisationName>(text) {
         for suffix in [None, Some("1f2e3d")] {
             let slug = Slug::of(&name, suffix);

@@ -2,9 +2,11 @@
 
 use crate::auth::{Login, Refresh, Register, Switch, UpdateMe};
 use crate::broadcast::CreateBroadcast;
+use crate::credits::ChangeCredits;
 use crate::error::{Code, Error};
 use crate::http::{Fields, FromFields, json};
 use crate::invites::{AcceptInvite, InviteUser};
+use crate::messages::{SendMessages, SendOne};
 use crate::organisations::{OrganisationFields, UpdateSubscription};
 use crate::sign_ups::RedeemSignUp;
 use crate::users::UpdateUser;
@@ -30,6 +32,7 @@ fn parse<T: FromFields>(body: &serde_json::Value) -> Option<T> {
 pub fn bodies(data: &[u8]) {
     let Ok(body) = json::parse(data, json::MAX_DEPTH) else { return };
     parse::<AcceptInvite>(&body);
+    parse::<ChangeCredits>(&body);
     parse::<CreateBroadcast>(&body);
     parse::<InviteUser>(&body);
     parse::<Login>(&body);
@@ -40,6 +43,8 @@ pub fn bodies(data: &[u8]) {
     parse::<UpdateSubscription>(&body);
     parse::<UpdateUser>(&body);
     parse::<RedeemSignUp>(&body);
+    parse::<SendMessages>(&body);
+    parse::<SendOne>(&body);
     if let Some(change) = parse::<UpdateMe>(&body) {
         assert!(change.name.is_some() || change.password.is_some(), "there is something to change: {body}");
     }
