@@ -8,13 +8,22 @@ import type {
     ActivitiesQuery,
     Activity,
     CreateBroadcast,
+    CreditEntry,
+    Credits,
+    Gateways,
     Invite,
     InviteCreated,
     InviteUser,
+    Job,
+    JobsQuery,
     Login,
     Me,
     Member,
     Membership,
+    Message,
+    MessagesQuery,
+    MessagesSent,
+    MessageWithAttempts,
     Organisation,
     Page,
     PageQuery,
@@ -22,6 +31,7 @@ import type {
     Problem,
     RedeemSignUp,
     Register,
+    SendMessage,
     SessionStarted,
     Tokens,
     UpdateMe,
@@ -203,6 +213,53 @@ export class RestClient {
     /** The feed: newest first, or oldest first with `after`. */
     listActivities(query?: ActivitiesQuery, options?: RequestOptions): Promise<Page<Activity>> {
         return this.#send({ method: "GET", path: "/activities", ...given(query), ...options });
+    }
+
+    /** Queues a message. What becomes of it is told by activities. */
+    sendMessage(body: SendMessage, options?: CreateOptions): Promise<Message> {
+        return this.#send({ method: "POST", path: "/messages", body, isKeyed: true, ...options });
+    }
+
+    /** Queues up to 1,000 messages; each has a result of its own. */
+    sendMessages(body: { messages: SendMessage[] }, options?: CreateOptions): Promise<MessagesSent> {
+        return this.#send({ method: "POST", path: "/messages/batch", body, isKeyed: true, ...options });
+    }
+
+    /** The messages, the newest first: an admin's of all, a member's of their own. */
+    listMessages(query?: MessagesQuery, options?: RequestOptions): Promise<Page<Message>> {
+        return this.#send({ method: "GET", path: "/messages", ...given(query), ...options });
+    }
+
+    getMessage(id: string, options?: RequestOptions): Promise<MessageWithAttempts> {
+        return this.#send({ method: "GET", path: `/messages/${encodeURIComponent(id)}`, ...options });
+    }
+
+    /** Calls a message off that waits. */
+    cancelMessage(id: string, options?: RequestOptions): Promise<void> {
+        return this.#send({ method: "DELETE", path: `/messages/${encodeURIComponent(id)}`, ...options });
+    }
+
+    listGateways(options?: RequestOptions): Promise<Gateways> {
+        return this.#send({ method: "GET", path: "/messages/gateways", ...options });
+    }
+
+    getCredits(options?: RequestOptions): Promise<Credits> {
+        return this.#send({ method: "GET", path: "/credits", ...options });
+    }
+
+    /** The ledger, the newest entries first. */
+    listCreditEntries(query?: PageQuery, options?: RequestOptions): Promise<Page<CreditEntry>> {
+        return this.#send({ method: "GET", path: "/credits/entries", ...given(query), ...options });
+    }
+
+    /** Work that failed for good, or stands elsewhere. */
+    listJobs(query?: JobsQuery, options?: RequestOptions): Promise<Page<Job>> {
+        return this.#send({ method: "GET", path: "/jobs", ...given(query), ...options });
+    }
+
+    /** Has a job tried again that failed for good. */
+    retryJob(id: string, options?: RequestOptions): Promise<Job> {
+        return this.#send({ method: "POST", path: `/jobs/${encodeURIComponent(id)}/retry`, ...options });
     }
 
     async #send<T>(call: Call): Promise<T> {

@@ -187,6 +187,167 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/credits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The organisation's credits. */
+        get: operations["get_credits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/credits/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The ledger, the newest entries first.
+         * @description For admins. The balance is the sum of all amounts.
+         */
+        get: operations["list_credit_entries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The organisation's jobs: those that have failed for good, unless others are asked for.
+         * @description For admins.
+         */
+        get: operations["list_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a job again that has failed for good.
+         * @description It is tried up to eight times. For admins.
+         */
+        post: operations["retry_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The messages, the newest first.
+         * @description Admins see all of the organisation's, members their own.
+         */
+        get: operations["list_messages"];
+        put?: never;
+        /**
+         * Send a message.
+         * @description It is queued, and its price reserved: its way from there is told by the activities `MESSAGE_SENT` and
+         *     `MESSAGE_FAILED`, which the sender and admins see. Fails with `insufficient_credits`.
+         */
+        post: operations["send_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/messages/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send up to 1,000 messages.
+         * @description Each has a result of its own: queued, or why it is not. Where the credits do not suffice for all, the first
+         *     are queued.
+         */
+        post: operations["send_messages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/messages/gateways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The gateways, one for each channel. */
+        get: operations["list_gateways"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/messages/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A message and the attempts to send it. */
+        get: operations["get_message"];
+        put?: never;
+        post?: never;
+        /**
+         * Call a message off.
+         * @description Its price is given back. Fails with `message_not_cancellable` once it is being sent, or has ended.
+         */
+        delete: operations["cancel_message"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/organisations": {
         parameters: {
             query?: never;
@@ -438,6 +599,27 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/platform/messages/totals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many messages of each organisation stand where.
+         * @description By channel and status; `QUEUED` are those on their way. Organisations that have sent none are left out. For every
+         *     administrator.
+         */
+        get: operations["list_message_totals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/platform/organisations": {
         parameters: {
             query?: never;
@@ -487,6 +669,32 @@ export type paths = {
          *     `member_limit_reached` where it has more members than the plan allows; then the name stays, too.
          */
         patch: operations["change_organisation"];
+        trace?: never;
+    };
+    "/platform/organisations/{id}/credits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An organisation's credits.
+         * @description For every administrator.
+         */
+        get: operations["get_organisation_credits"];
+        put?: never;
+        /**
+         * Change an organisation's credits.
+         * @description A top-up adds some, an adjustment adds or takes away. It is an entry of the ledger, with the reason, of which the
+         *     organisation's admins are told by `CREDITS_CHANGED`. For `super_admin` and `billing`. Fails with
+         *     `insufficient_credits` where more is to be taken away than there is.
+         */
+        post: operations["change_organisation_credits"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/platform/organisations/{id}/resume": {
@@ -761,6 +969,11 @@ export type components = {
          * @enum {string}
          */
         AdministratorStatus: "active" | "disabled";
+        /**
+         * @description How an attempt ended.
+         * @enum {string}
+         */
+        AttemptOutcome: "SENT" | "REJECTED" | "UNAVAILABLE" | "UNKNOWN";
         /** @description An entry of the audit. */
         AuditEntry: {
             /**
@@ -793,11 +1006,56 @@ export type components = {
          * @description An entry of the platform's audit.
          */
         AuditId: string;
+        /** @description What became of the messages of a batch, in their order. */
+        BatchBody: {
+            /** @description How many are queued. */
+            queued: number;
+            /** @description How many are refused. */
+            refused: number;
+            results: components["schemas"]["BatchResult"][];
+        };
+        /** @description What became of a message of a batch: it is queued, or refused. */
+        BatchResult: {
+            message?: components["schemas"]["Message"] | null;
+            problem?: components["schemas"]["Problem"] | null;
+            /**
+             * Format: int32
+             * @description The status that it would have had alone: 201, 402 or 422.
+             * @example 201
+             */
+            status: number;
+        };
+        /**
+         * @description How a breaker stands.
+         * @enum {string}
+         */
+        BreakerState: "closed" | "open" | "half_open";
+        /** @description What somebody decides about an organisation's credits. */
+        ChangeCredits: {
+            /**
+             * Format: int64
+             * @description How many credits: of a top-up above zero, of an adjustment below zero where it takes away.
+             * @example 50
+             */
+            amount: number;
+            kind: components["schemas"]["ChangeKind"];
+            reason: components["schemas"]["CreditReason"];
+        };
+        /**
+         * @description What is decided: credits are bought or given, or corrected.
+         * @enum {string}
+         */
+        ChangeKind: "TOP_UP" | "ADJUSTMENT";
         /** @description What to change of an organisation. */
         ChangeOrganisation: {
             name?: components["schemas"]["OrganisationName"] | null;
             plan?: components["schemas"]["PlanCode"] | null;
         };
+        /**
+         * @description How a message reaches its recipient.
+         * @enum {string}
+         */
+        Channel: "sms" | "email" | "push" | "webhook";
         /** @description An administrator to be made. */
         CreateAdministrator: {
             email: components["schemas"]["Email"];
@@ -813,12 +1071,68 @@ export type components = {
             /** @example Lunch is ready */
             message: string;
         };
+        /** @description An entry of the ledger. */
+        CreditEntry: {
+            /**
+             * Format: int64
+             * @description What it adds to the balance.
+             */
+            amount: number;
+            /**
+             * Format: int64
+             * @description The balance after it.
+             */
+            balance: number;
+            createdAt: components["schemas"]["Timestamp"];
+            kind: components["schemas"]["EntryKind"];
+            messageId: components["schemas"]["MessageId"] | null;
+            /** @description Why, where somebody decided it. */
+            reason: string | null;
+            /**
+             * Format: int64
+             * @description Its place in the ledger: 1, 2, 3 …
+             */
+            seq: number;
+        };
+        /**
+         * @description Why an organisation's credits change: one line of 1 to 500 characters, without outer spaces.
+         * @example Paid by invoice 7
+         */
+        CreditReason: string;
+        /** @description What an organisation may spend. */
+        Credits: {
+            /**
+             * Format: int64
+             * @description What may be spent.
+             */
+            balance: number;
+            /**
+             * Format: int64
+             * @description What the organisation started with.
+             */
+            initial: number;
+            /**
+             * Format: int64
+             * @description At this balance the admins are told by `CREDITS_LOW`: a fifth of `initial`.
+             */
+            lowAt: number;
+            /**
+             * Format: int64
+             * @description What is put aside for messages on their way.
+             */
+            reserved: number;
+        };
         /**
          * @description An email address: one `@`, 3 to 254 characters, no spaces; kept in lower case, so that one person
          *     cannot sign up twice by case.
          * @example ana@example.com
          */
         Email: string;
+        /**
+         * @description Why the balance changed.
+         * @enum {string}
+         */
+        EntryKind: "INITIAL" | "RESERVED" | "SETTLED" | "REFUNDED" | "TOP_UP" | "ADJUSTMENT";
         /** @description A field that is not acceptable, and what was expected of it. */
         FieldError: {
             /** @description The field's name in the body or the query, dotted where it is inside another. */
@@ -832,6 +1146,25 @@ export type components = {
             name: components["schemas"]["OrganisationName"];
             plan?: components["schemas"]["PlanCode"] | null;
             slug?: components["schemas"]["Slug"] | null;
+        };
+        /** @description The gateway of a channel. */
+        Gateway: {
+            /** @description The organisation's circuit breaker, as this node has it. */
+            breaker: components["schemas"]["BreakerState"];
+            channel: components["schemas"]["Channel"];
+            /** @example simulated */
+            gateway: string;
+            /**
+             * Format: int64
+             * @description What a message on this channel costs, in credits.
+             */
+            price: number;
+            /** @description Whether it only says that it has sent something. */
+            simulated: boolean;
+        };
+        /** @description The gateways, one for each channel. */
+        Gateways: {
+            items: components["schemas"]["Gateway"][];
         };
         /** @description An invite that waits to be accepted. */
         Invite: {
@@ -870,6 +1203,38 @@ export type components = {
          * @enum {string}
          */
         Isolation: "shared" | "schema" | "database";
+        /** @description Work to be done later. What it is about is not shown: it may hold what its reader may not see. */
+        Job: {
+            /**
+             * Format: int64
+             * @description How often it was begun.
+             */
+            attempts: number;
+            createdAt: components["schemas"]["Timestamp"];
+            dueAt: components["schemas"]["Timestamp"] | null;
+            id: components["schemas"]["JobId"];
+            /**
+             * @description What it does.
+             * @example messages.send
+             */
+            kind: string;
+            /** @description Why it failed the last time. */
+            lastError: string | null;
+            /** Format: int64 */
+            maxAttempts: number;
+            state: components["schemas"]["JobState"];
+            updatedAt: components["schemas"]["Timestamp"];
+        };
+        /**
+         * Format: uuid
+         * @description Work to be done later.
+         */
+        JobId: string;
+        /**
+         * @description Where a job stands.
+         * @enum {string}
+         */
+        JobState: "READY" | "RUNNING" | "DEAD";
         /** @description Who signs in, and where. */
         Login: {
             email: components["schemas"]["Email"];
@@ -895,6 +1260,64 @@ export type components = {
         MembershipBody: {
             organisation: components["schemas"]["Organisation"];
             role: components["schemas"]["Role"];
+        };
+        /** @description A message. */
+        Message: {
+            body: string;
+            channel: components["schemas"]["Channel"];
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description The user who sends it. */
+            createdBy: components["schemas"]["UserId"];
+            id: components["schemas"]["MessageId"];
+            /**
+             * Format: int64
+             * @description What it costs, in credits.
+             */
+            price: number;
+            status: components["schemas"]["MessageStatus"];
+            to: string;
+            updatedAt: components["schemas"]["Timestamp"];
+        };
+        /** @description An attempt to send a message. */
+        MessageAttempt: {
+            /** @description What the gateway said. */
+            detail: string | null;
+            endedAt: components["schemas"]["Timestamp"] | null;
+            gateway: string;
+            /** Format: int64 */
+            number: number;
+            outcome: components["schemas"]["AttemptOutcome"] | null;
+            startedAt: components["schemas"]["Timestamp"];
+        };
+        /**
+         * Format: uuid
+         * @description A message on a channel.
+         */
+        MessageId: string;
+        /**
+         * @description Where a message stands.
+         * @enum {string}
+         */
+        MessageStatus: "QUEUED" | "SENDING" | "SENT" | "FAILED" | "CANCELLED";
+        /** @description How many messages there are on a channel, in a status. */
+        MessageTotal: {
+            channel: components["schemas"]["Channel"];
+            /** Format: int64 */
+            count: number;
+            /**
+             * @description `QUEUED` (on their way), `SENT`, `FAILED` or `CANCELLED`.
+             * @example SENT
+             */
+            status: string;
+        };
+        /** @description How many messages of an organisation stand where. */
+        MessageTotals: {
+            organisationId: components["schemas"]["OrgId"];
+            totals: components["schemas"]["MessageTotal"][];
+        };
+        /** @description A message and the attempts to send it. */
+        MessageWithAttempts: components["schemas"]["Message"] & {
+            attempts: components["schemas"]["MessageAttempt"][];
         };
         /** @description A person or thing by id and by its name as of then. */
         Named: {
@@ -1021,6 +1444,34 @@ export type components = {
             nextCursor: string | null;
         };
         /** @description A page of a list. */
+        Page_CreditEntry: {
+            /** @description The items. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description What it adds to the balance.
+                 */
+                amount: number;
+                /**
+                 * Format: int64
+                 * @description The balance after it.
+                 */
+                balance: number;
+                createdAt: components["schemas"]["Timestamp"];
+                kind: components["schemas"]["EntryKind"];
+                messageId: components["schemas"]["MessageId"] | null;
+                /** @description Why, where somebody decided it. */
+                reason: string | null;
+                /**
+                 * Format: int64
+                 * @description Its place in the ledger: 1, 2, 3 …
+                 */
+                seq: number;
+            }[];
+            /** @description Where the next page begins; null where this is the last. */
+            nextCursor: string | null;
+        };
+        /** @description A page of a list. */
         Page_Invite: {
             /** @description The items. */
             items: {
@@ -1032,6 +1483,33 @@ export type components = {
                 invitedBy: components["schemas"]["UserId"];
                 name: components["schemas"]["PersonName"] | null;
                 role: components["schemas"]["Role"];
+            }[];
+            /** @description Where the next page begins; null where this is the last. */
+            nextCursor: string | null;
+        };
+        /** @description A page of a list. */
+        Page_Job: {
+            /** @description The items. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description How often it was begun.
+                 */
+                attempts: number;
+                createdAt: components["schemas"]["Timestamp"];
+                dueAt: components["schemas"]["Timestamp"] | null;
+                id: components["schemas"]["JobId"];
+                /**
+                 * @description What it does.
+                 * @example messages.send
+                 */
+                kind: string;
+                /** @description Why it failed the last time. */
+                lastError: string | null;
+                /** Format: int64 */
+                maxAttempts: number;
+                state: components["schemas"]["JobState"];
+                updatedAt: components["schemas"]["Timestamp"];
             }[];
             /** @description Where the next page begins; null where this is the last. */
             nextCursor: string | null;
@@ -1052,6 +1530,38 @@ export type components = {
             items: {
                 organisation: components["schemas"]["Organisation"];
                 role: components["schemas"]["Role"];
+            }[];
+            /** @description Where the next page begins; null where this is the last. */
+            nextCursor: string | null;
+        };
+        /** @description A page of a list. */
+        Page_Message: {
+            /** @description The items. */
+            items: {
+                body: string;
+                channel: components["schemas"]["Channel"];
+                createdAt: components["schemas"]["Timestamp"];
+                /** @description The user who sends it. */
+                createdBy: components["schemas"]["UserId"];
+                id: components["schemas"]["MessageId"];
+                /**
+                 * Format: int64
+                 * @description What it costs, in credits.
+                 */
+                price: number;
+                status: components["schemas"]["MessageStatus"];
+                to: string;
+                updatedAt: components["schemas"]["Timestamp"];
+            }[];
+            /** @description Where the next page begins; null where this is the last. */
+            nextCursor: string | null;
+        };
+        /** @description A page of a list. */
+        Page_MessageTotals: {
+            /** @description The items. */
+            items: {
+                organisationId: components["schemas"]["OrgId"];
+                totals: components["schemas"]["MessageTotal"][];
             }[];
             /** @description Where the next page begins; null where this is the last. */
             nextCursor: string | null;
@@ -1223,6 +1733,25 @@ export type components = {
          * @enum {string}
          */
         Role: "ADMIN" | "MEMBER";
+        /** @description A message to be sent. */
+        SendMessage: {
+            /**
+             * @description 1 to 4,096 characters.
+             * @example Hello World
+             */
+            body: string;
+            channel: components["schemas"]["Channel"];
+            /**
+             * @description To whom: a number as of E.164 (`sms`), an address (`email`), a device's token (`push`), a URL (`webhook`).
+             * @example +1234567890
+             */
+            to: string;
+        };
+        /** @description Messages to be sent. */
+        SendMessages: {
+            /** @description 1 to 1,000. */
+            messages: components["schemas"]["SendMessage"][];
+        };
         /**
          * Format: int64
          * @description A place in an organisation's log: 1, 2, 3 … without holes, in commit order. 0 stands before the first.
@@ -1755,6 +2284,444 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Session"];
                 };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_credits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What may be spent */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Credits"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_credit_entries: {
+        parameters: {
+            query?: {
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Most items on the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of entries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CreditEntry"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_jobs: {
+        parameters: {
+            query?: {
+                /** @description Where they stand; `DEAD` unless given. */
+                state?: components["schemas"]["JobState"];
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Most items on the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of jobs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Job"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job */
+                id: components["schemas"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is due now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_messages: {
+        parameters: {
+            query?: {
+                /** @description Only messages that stand there. */
+                status?: components["schemas"]["MessageStatus"];
+                /** @description Only messages on this channel. */
+                channel?: components["schemas"]["Channel"];
+                /** @description Only messages to this recipient. */
+                recipient?: string;
+                /** @description Only messages from then or later. */
+                from?: string;
+                /** @description Only messages from before then. */
+                to?: string;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Most items on the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of messages */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Message"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_message: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Names this request, so that it can be sent again without being done twice: within 24 hours the same
+                 *     key with the same body is answered as it was the first time, with `Idempotency-Replayed: true`. With
+                 *     another body it fails with `idempotency_key_reused`, and while the first is still running with
+                 *     `idempotency_in_progress`.
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendMessage"];
+            };
+        };
+        responses: {
+            /** @description It is queued */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_messages: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Names this request, so that it can be sent again without being done twice: within 24 hours the same
+                 *     key with the same body is answered as it was the first time, with `Idempotency-Replayed: true`. With
+                 *     another body it fails with `idempotency_key_reused`, and while the first is still running with
+                 *     `idempotency_in_progress`.
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendMessages"];
+            };
+        };
+        responses: {
+            /** @description What became of each */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchBody"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_gateways: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What messages leave through */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gateways"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The message */
+                id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageWithAttempts"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The message */
+                id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It will not be sent */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request is refused; `code` says why. */
             "4XX": {
@@ -2429,6 +3396,49 @@ export interface operations {
             };
         };
     };
+    list_message_totals: {
+        parameters: {
+            query?: {
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Most items on the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of organisations */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MessageTotals"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_platform_organisations: {
         parameters: {
             query?: {
@@ -2594,6 +3604,100 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PlatformOrganisation"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_organisation_credits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organisation */
+                id: components["schemas"]["OrgId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What may be spent */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Credits"];
+                };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_organisation_credits: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Names this request, so that it can be sent again without being done twice: within 24 hours the same
+                 *     key with the same body is answered as it was the first time, with `Idempotency-Replayed: true`. With
+                 *     another body it fails with `idempotency_key_reused`, and while the first is still running with
+                 *     `idempotency_in_progress`.
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The organisation */
+                id: components["schemas"]["OrgId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeCredits"];
+            };
+        };
+        responses: {
+            /** @description The entry */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreditEntry"];
                 };
             };
             /** @description The request is refused; `code` says why. */

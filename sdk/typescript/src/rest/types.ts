@@ -54,4 +54,22 @@ export type AcceptInvite = Schemas["AcceptInvite"];
 export type RedeemSignUp = Schemas["RedeemSignUp"];
 export type InviteUser = Omit<Schemas["InviteUser"], "role"> & { role?: Role };
 export type CreateBroadcast = Schemas["CreateBroadcast"];
+/** A message on a channel: to whom, how, and what. */
+export type SendMessage = Schemas["SendMessage"];
+/** A message, and where it stands. */
+export type Message = Schemas["Message"];
+/** A message and the attempts to send it. */
+export type MessageWithAttempts = Schemas["MessageWithAttempts"];
+/** What became of the messages of a batch, in their order. */
+export type MessagesSent = Schemas["BatchBody"];
+export type MessagesQuery = NonNullable<operations["list_messages"]["parameters"]["query"]>;
+/** What messages leave through, channel by channel. */
+export type Gateways = Schemas["Gateways"];
+/** What an organisation may spend. */
+export type Credits = Schemas["Credits"];
+/** An entry of the ledger. */
+export type CreditEntry = Schemas["CreditEntry"];
+/** Work to be done later. */
+export type Job = Schemas["Job"];
+export type JobsQuery = NonNullable<operations["list_jobs"]["parameters"]["query"]>;
 export type { Activity };
