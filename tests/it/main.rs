@@ -21,6 +21,7 @@ mod hub;
 mod idempotency;
 mod limits;
 mod load;
+mod messages;
 mod operator;
 mod platform;
 mod races;

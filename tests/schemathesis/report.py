@@ -23,17 +23,23 @@ ADMINS = {
     "delete_invite",
     "delete_user",
     "invite_user",
+    "list_credit_entries",
     "list_invites",
+    "list_jobs",
     "list_users",
+    "retry_job",
     "update_organisation",
     "update_subscription",
     "update_user",
 }
 
+# What there is nothing for: a job is dead once hubs have died over it several times.
+NEVER = {"retry_job"}
+
 # Calls of an operation, at the least. One without parameters has little that could be varied, besides who calls.
 LEAST = 50
 
-wrong = [f"{name} is no operation of the document any more" for name in ADMINS - operations.keys()]
+wrong = [f"{name} is no operation of the document any more" for name in (ADMINS | NEVER) - operations.keys()]
 print(f"{'as ' + role:<16} {'':<36} {'2xx':>6} {'4xx':>6} {'5xx':>6}")
 for name, where in sorted(operations.items(), key=lambda item: item[1].split(" ")[1]):
     counts = answers.get(name, {})
@@ -41,7 +47,7 @@ for name, where in sorted(operations.items(), key=lambda item: item[1].split(" "
     forbidden = role == "member" and name in ADMINS
     if forbidden and counts.get("2xx"):
         wrong.append(f"{where} did what only admins may")
-    if not forbidden and not counts.get("2xx"):
+    if not forbidden and name not in NEVER and not counts.get("2xx"):
         wrong.append(f"{where} never succeeded")
     if counts.get("5xx"):
         wrong.append(f"{where} failed {counts['5xx']} times")

@@ -88,15 +88,15 @@ async fn everything_that_ends_access_ends_it(bus: Bus) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn access_ends_on_every_node_with_the_bus() {
-    everything_that_ends_access_ends_it(Bus::Carries).await;
+    Box::pin(everything_that_ends_access_ends_it(Bus::Carries)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn access_ends_on_every_node_though_nothing_is_heard_of_it() {
-    everything_that_ends_access_ends_it(Bus::IsIgnored).await;
+    Box::pin(everything_that_ends_access_ends_it(Bus::IsIgnored)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn access_ends_on_every_node_without_redis() {
-    everything_that_ends_access_ends_it(Bus::IsGone).await;
+    Box::pin(everything_that_ends_access_ends_it(Bus::IsGone)).await;
 }

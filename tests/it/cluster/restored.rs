@@ -62,15 +62,15 @@ async fn clients_start_anew(bus: Bus, with_new_epoch: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_start_anew_after_a_restore_with_a_new_epoch() {
-    clients_start_anew(Bus::Carries, true).await;
+    Box::pin(clients_start_anew(Bus::Carries, true)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_start_anew_after_a_restore_that_nobody_told_of() {
-    clients_start_anew(Bus::Carries, false).await;
+    Box::pin(clients_start_anew(Bus::Carries, false)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_start_anew_after_a_restore_without_redis() {
-    clients_start_anew(Bus::IsGone, false).await;
+    Box::pin(clients_start_anew(Bus::IsGone, false)).await;
 }

@@ -37,7 +37,7 @@ const POSTGRES_TABLES: &str = "SELECT c.relname::text AS text FROM pg_class c
     WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND c.relname NOT LIKE '\\_\\_%'
     ORDER BY 1";
 const SQLITE_TABLES: &str = "SELECT t.name AS text FROM sqlite_schema t WHERE t.type = 'table'
-    AND EXISTS (SELECT 1 FROM pragma_table_info(t.name) c WHERE c.name = 'org_id' AND c.pk = 1)";
+    AND t.name <> 'job_queues' AND EXISTS (SELECT 1 FROM pragma_table_info(t.name) c WHERE c.name = 'org_id' AND c.pk = 1)";
 
 /// Every row that is an organisation's, in its store and in the directory.
 pub(super) async fn dump(db: &Db, org: OrgId) -> Vec<String> {
@@ -61,6 +61,10 @@ pub(super) async fn dump(db: &Db, org: OrgId) -> Vec<String> {
     for (table, condition) in [
         ("organisations", format!("id = {id}")),
         ("memberships", format!("org_id = {id}")),
+        ("credit_accounts", format!("org_id = {id}")),
+        ("credit_entries", format!("org_id = {id}")),
+        ("credit_reservations", format!("org_id = {id}")),
+        ("message_totals", format!("org_id = {id}")),
         ("accounts", format!("id IN (SELECT account_id FROM memberships WHERE org_id = {id})")),
     ] {
         found.extend(rows(&mut tx, engine, table, &condition).await);

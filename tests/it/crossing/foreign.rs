@@ -37,6 +37,7 @@ pub(super) struct Names {
     pub(super) connection: Uuid,
     pub(super) epoch: Uuid,
     pub(super) activity: Uuid,
+    pub(super) message: Uuid,
     pub(super) token_id: Uuid,
     pub(super) slug: String,
     pub(super) invite_token: String,
@@ -51,8 +52,8 @@ pub(super) type Pair = (Value, Value);
 impl Names {
     /// Everything that is an id.
     pub(super) fn ids(&self) -> Vec<Uuid> {
-        let Self { users, invite, org, session, connection, epoch, activity, token_id, .. } = self;
-        vec![users[0], users[1], *invite, *org, *session, *connection, *epoch, *activity, *token_id]
+        let Self { users, invite, org, session, connection, epoch, activity, message, token_id, .. } = self;
+        vec![users[0], users[1], *invite, *org, *session, *connection, *epoch, *activity, *message, *token_id]
     }
 
     /// The same, beside ids of nothing; and what else names something.
@@ -113,11 +114,21 @@ async fn fill(app: &TestApp, theirs: &Organisation) -> (Names, Vec<String>) {
     }
     let invite = app.invite(admin, &format!("guest@{MARK}.example"), "MEMBER").await;
     app.invite(admin, &format!("another@{MARK}.example"), "MEMBER").await;
+    let text = json!({ "to": "+1999888777", "channel": "sms", "body": MARK });
+    app.send_message(mia, &text).await;
+    let message = app.send_message(admin, &text).await;
+    app.jobs_done(admin).await;
     let socket = app.connect(mia).await;
     let welcome = socket.welcome().clone();
     socket.close().await;
     let mut cursors = Vec::new();
-    for list in ["/activities?limit=1", "/users?limit=1", "/users/invites?limit=1"] {
+    for list in [
+        "/activities?limit=1",
+        "/users?limit=1",
+        "/users/invites?limit=1",
+        "/messages?limit=1",
+        "/credits/entries?limit=1",
+    ] {
         let page = app.as_user(admin).get(list).await.expect_json(200);
         cursors.push(page["nextCursor"].as_str().unwrap().to_owned());
     }
@@ -130,6 +141,7 @@ async fn fill(app: &TestApp, theirs: &Organisation) -> (Names, Vec<String>) {
         connection: welcome.connection_id,
         epoch: welcome.epoch,
         activity: id(&activity["id"]),
+        message: id(&message["id"]),
         token_id: id(&admin.claims()["jti"]),
         slug: theirs.json["slug"].as_str().unwrap().to_owned(),
         invite_token: invite["inviteToken"].as_str().unwrap().to_owned(),

@@ -82,6 +82,14 @@ impl Two {
             let keyed =
                 keyed.header("idempotency-key", "one").json(&serde_json::json!({ "message": "hello" }));
             keyed.await.expect_status(201);
+            app.send_message(&organisation.admin, &crate::messages::text("hello")).await;
+            app.jobs_done(&organisation.admin).await;
+            let job = format!(
+                "INSERT INTO shared.jobs (org_id, id, kind, payload, state, attempts, max_attempts, created_at, \
+                 updated_at) VALUES ('{}', gen_random_uuid(), 'messages.send', '{{}}', 'DEAD', 1, 1, now(), now())",
+                organisation.id
+            );
+            superuser.batch_execute(&job).await.unwrap();
             // Nothing is addressed to named users yet.
             let recipient = format!(
                 "INSERT INTO shared.activity_recipients (org_id, user_id, seq) VALUES ('{}', '{}', 1)",

@@ -69,6 +69,11 @@ impl TestDatabase {
         self.db.get_or_init(|| open(&url)).await.clone()
     }
 
+    /// Opened for as long as it is held: nobody else opens a file of SQLite's meanwhile.
+    pub(crate) async fn opened(&self) -> Db {
+        open(&self.url()).await
+    }
+
     /// Opened by so many nodes, each with a pool of its own. SQLite takes one only.
     pub(crate) async fn nodes(&self, count: usize) -> Vec<Db> {
         let mut nodes = vec![self.db().await];

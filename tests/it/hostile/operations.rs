@@ -91,6 +91,9 @@ impl Document {
         if let Some(types) = schema["type"].as_array() {
             schema["type"] = types.iter().find(|one| *one != "null").unwrap().clone();
         }
+        if schema["type"] == "array" {
+            schema["example"] = json!([sample(&self.fields(&schema["items"]))]);
+        }
         Field { name: name.to_owned(), schema }
     }
 
@@ -132,8 +135,7 @@ impl Operation {
 
     /// A body with which nothing is wrong; `None` where it takes none.
     pub(crate) fn sample(&self) -> Option<Value> {
-        let fields = self.fields.as_ref()?;
-        Some(fields.iter().map(|field| (field.name.clone(), field.sample())).collect::<Map<_, _>>().into())
+        self.fields.as_deref().map(sample)
     }
 
     /// That body with another value in one field.
@@ -142,6 +144,11 @@ impl Operation {
         body[name] = value.clone();
         body
     }
+}
+
+/// An object with these fields with which nothing is wrong.
+fn sample(fields: &[Field]) -> Value {
+    fields.iter().map(|field| (field.name.clone(), field.sample())).collect::<Map<_, _>>().into()
 }
 
 impl Field {
@@ -160,6 +167,12 @@ impl Field {
     /// A value with which nothing is wrong.
     fn sample(&self) -> Value {
         let schema = &self.schema;
+        // One of these is right with the other.
+        match self.name.as_str() {
+            "channel" => return json!("sms"),
+            "to" => return json!("+1234567890"),
+            _ => {}
+        }
         if let Some(one) = schema["enum"].as_array().and_then(|all| all.last()) {
             return one.clone();
         }
@@ -178,6 +191,7 @@ impl Field {
             (Some("string"), _) => json!("PRO"),
             (Some("integer"), _) => json!(1),
             (Some("object"), _) => json!({}),
+            (Some("array"), _) => schema["example"].clone(),
             other => panic!("nobody knows a sample of {}: {other:?}", self.name),
         }
     }
