@@ -20,6 +20,7 @@ use crate::hub::bus::{self, Bus};
 use crate::idempotency::{Idempotency, SealKeys};
 use crate::jobs::{self, Runner};
 use crate::limits::Limits;
+use crate::mail::{self, Mailer};
 use crate::platform::PlatformTokens;
 use crate::server::tls::Tls;
 use crate::sign_ups::SignUpKey;
@@ -55,6 +56,8 @@ pub struct Services {
     pub tokens: Tokens,
     /// The key of refresh tokens' marks.
     pub refresh_key: keys::RefreshKey,
+    /// The key of the marks of tokens that a forgotten password is replaced with.
+    pub reset_key: keys::RefreshKey,
     /// Makes and checks platform administrators' tokens.
     pub platform_tokens: PlatformTokens,
     /// The key of their refresh tokens' marks.
@@ -75,6 +78,8 @@ pub struct Services {
     pub jobs: Runner,
     /// Hand messages over to the world.
     pub gateways: Gateways,
+    /// Sends emails of the hub's own.
+    pub mail: Mailer,
     /// The certificate, where the hub speaks TLS itself.
     pub tls: Option<Arc<Tls>>,
     /// Connections and the requests on them: a stop waits for them.
@@ -177,9 +182,11 @@ impl App {
         let app = Self(Arc::new(Services {
             tokens: Tokens::new(signing.present(), config.auth.access_lifetime).accepting(signing.previous()),
             refresh_key: keys::RefreshKey::derive(&signing),
+            reset_key: keys::RefreshKey::derive_for_resets(&signing),
             platform_tokens: PlatformTokens::new(&signing, config.auth.access_lifetime),
             platform_refresh_key: keys::RefreshKey::derive_for_platform(&signing),
             sign_up_key: SignUpKey::derive(&signing),
+            mail: Mailer::new(&config, seals.clone()),
             idempotency: Idempotency::new(seals),
             hasher: Hasher::start(config.limits.password_queue)?,
             limits: Limits::new(&config.limits, db.clone(), &clock),
@@ -224,7 +231,8 @@ impl App {
 fn kinds(config: &Config) -> Vec<Arc<dyn jobs::Kind>> {
     let send =
         messages::jobs::Send::on_each_channel(config).map(|send| Arc::new(send) as Arc<dyn jobs::Kind>);
-    std::iter::once(Arc::new(credits::jobs::Close) as Arc<dyn jobs::Kind>).chain(send).collect()
+    let own: [Arc<dyn jobs::Kind>; 2] = [Arc::new(credits::jobs::Close), Arc::new(mail::Send::new(config))];
+    own.into_iter().chain(send).collect()
 }
 
 impl Running {

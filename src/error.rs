@@ -133,6 +133,10 @@ codes! {
     MessageNotCancellable = "message_not_cancellable", CONFLICT, "The message cannot be cancelled any more";
     /// The organisation would be left without an admin.
     LastAdmin = "last_admin", CONFLICT, "The last admin";
+    /// A way to a new password is not valid, was used, or has expired.
+    ResetTokenInvalid = "reset_token_invalid", NOT_FOUND, "Not valid any more";
+    /// The hub sends no emails.
+    MailNotConfigured = "mail_not_configured", FORBIDDEN, "The hub sends no emails";
     /// A request with the same idempotency key is still being answered.
     IdempotencyInProgress = "idempotency_in_progress", CONFLICT, "The first request is still running";
     /// What the idempotency key's request was answered cannot be shown again: it is sealed with a key that

@@ -24,6 +24,7 @@ mod invites;
 pub mod jobs;
 pub mod limits;
 pub mod load;
+pub mod mail;
 mod messages;
 pub mod openapi;
 pub mod operations;

@@ -128,6 +128,12 @@ impl RefreshKey {
         Self { present: derive(keys.present()), previous: keys.previous().map(derive) }
     }
 
+    /// The same for the tokens that a password is forgotten with.
+    pub fn derive_for_resets(keys: &SigningKeys) -> Self {
+        let derive = |key: &[u8]| mac(key, b"roomcast password reset token v1");
+        Self { present: derive(keys.present()), previous: keys.previous().map(derive) }
+    }
+
     /// The mark of a token's bytes.
     pub fn mark(&self, message: &[u8]) -> [u8; MARK_BYTES] {
         let mut mark = [0; MARK_BYTES];

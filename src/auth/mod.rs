@@ -11,6 +11,7 @@ mod opaque;
 mod policy;
 mod queries;
 mod refresh_token;
+mod reset_token;
 mod routes;
 mod service;
 pub mod token;

@@ -8,9 +8,10 @@ use axum::response::Response;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::service::{profile, refresh, sessions, sign_in};
+use super::service::{forgotten, profile, refresh, sessions, sign_in};
 use super::wire::{
-    Login, Me, MembershipBody, Refresh, Register, SessionBody, Switch, TokensBody, UpdateMe, UpdateMeBody,
+    ForgotPassword, Login, Me, MembershipBody, Refresh, Register, ResetPassword, SessionBody, Switch,
+    TokensBody, UpdateMe, UpdateMeBody,
 };
 use crate::app::App;
 use crate::error::{Problems, Result};
@@ -25,6 +26,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(register))
         .routes(routes!(login))
         .routes(routes!(refresh_tokens))
+        .routes(routes!(forgot_password))
+        .routes(routes!(reset_password))
         .routes(routes!(switch_organisation))
         .routes(routes!(logout))
         .routes(routes!(get_me, update_me))
@@ -84,6 +87,33 @@ pub(crate) async fn refresh_tokens(
 ) -> Result<Json<TokensBody>> {
     let pair = refresh::refresh(&app, &client, &meter, &body.refresh_token).await?;
     Ok(Json(pair.into()))
+}
+
+/// Ask for a new password.
+///
+/// Where an account has this email, a way to a new password is sent there, which counts once, for an hour. The answer
+/// is the same where none has. Fails with `mail_not_configured`.
+#[utoipa::path(post, path = "/auth/forgot-password", tag = "auth", request_body = ForgotPassword,
+    responses((status = 204, description = "It is sent, if anybody has this email"), Problems))]
+pub(crate) async fn forgot_password(
+    State(app): State<App>,
+    ValidJson(body): ValidJson<ForgotPassword>,
+) -> Result<NoContent> {
+    forgotten::forget(&app, body)?;
+    Ok(NoContent)
+}
+
+/// Choose a new password.
+///
+/// With the token of an email. All sessions of the account end. Fails with `reset_token_invalid`.
+#[utoipa::path(post, path = "/auth/reset-password", tag = "auth", request_body = ResetPassword,
+    responses((status = 204, description = "The account has this password now"), Problems))]
+pub(crate) async fn reset_password(
+    State(app): State<App>,
+    ValidJson(body): ValidJson<ResetPassword>,
+) -> Result<NoContent> {
+    forgotten::replace(&app, body).await?;
+    Ok(NoContent)
 }
 
 /// Start a session in another organisation of the account.

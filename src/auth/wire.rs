@@ -75,6 +75,36 @@ impl FromFields for Login {
     }
 }
 
+/// Whose password is forgotten.
+#[derive(Debug, ToSchema)]
+pub(crate) struct ForgotPassword {
+    pub(crate) email: Email,
+}
+
+impl FromFields for ForgotPassword {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let email = fields.required("email");
+        Some(Self { email: email? })
+    }
+}
+
+/// A new password, and the token of an email that lets one choose it.
+#[derive(ToSchema)]
+pub(crate) struct ResetPassword {
+    #[schema(value_type = String)]
+    pub(crate) token: OpaqueToken,
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    pub(crate) password: NewPassword,
+}
+
+impl FromFields for ResetPassword {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let token = fields.required("token");
+        let password = fields.required("password");
+        Some(Self { token: token?, password: password? })
+    }
+}
+
 /// A refresh token to be used.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]

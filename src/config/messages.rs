@@ -62,6 +62,10 @@ pub struct MessagesConfig {
     #[arg(long, env = "SMTP_FROM", global = true, help_heading = "Messages")]
     pub smtp_from: Option<String>,
 
+    /// The URL under which people reach this hub, such as `https://hub.example.com`: for links in its emails
+    #[arg(long, env = "PUBLIC_URL", value_parser = parse::public_url, global = true, help_heading = "Messages")]
+    pub public_url: Option<url::Url>,
+
     /// How texts leave.
     #[command(flatten)]
     pub sms: SmsConfig,

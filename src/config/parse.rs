@@ -132,3 +132,15 @@ pub(super) fn origin(text: &str) -> Result<HeaderValue, String> {
     }
     HeaderValue::from_str(text).map_err(|_| expected)
 }
+
+/// Scheme, host and a path, as people type it: what is put behind it must stay what it is.
+pub(super) fn public_url(text: &str) -> Result<url::Url, String> {
+    let expected = || "must be such as https://hub.example.com, without query and fragment".to_owned();
+    let url = url::Url::parse(text.trim()).map_err(|_| expected())?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    if plain { Ok(url) } else { Err(expected()) }
+}

@@ -91,6 +91,8 @@ impl Kind {
                 &Method::POST,
                 "/auth/register"
                 | "/auth/login"
+                | "/auth/forgot-password"
+                | "/auth/reset-password"
                 | "/auth/sign-up"
                 | "/users/accept-invite"
                 | "/platform/auth/login",

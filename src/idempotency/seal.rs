@@ -27,7 +27,7 @@ impl SealKeys {
 
     /// Encrypts `plain`, bound to `context`: a nonce, which is random (2^32 answers under one key are far
     /// from where two might meet), the ciphertext and its tag.
-    pub(super) fn seal(&self, context: &[u8], plain: &[u8]) -> anyhow::Result<Vec<u8>> {
+    pub(crate) fn seal(&self, context: &[u8], plain: &[u8]) -> anyhow::Result<Vec<u8>> {
         let key = self.0.first().ok_or_else(|| anyhow!("there is no key to seal with"))?;
         let nonce = random::<NONCE_LEN>()?;
         let mut sealed = plain.to_vec();
@@ -38,7 +38,7 @@ impl SealKeys {
 
     /// What was sealed under `context`; `None` where that was with another key, or for something else, or
     /// where it was changed.
-    pub(super) fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
         self.0.iter().find_map(|key| {
             let mut opened = sealed.to_vec();

@@ -92,7 +92,7 @@ impl Limit {
             Self::Address => "Too many requests without a valid token come from your address. Slow down.",
             Self::Session => "Your session sends too many requests. Slow down.",
             Self::SignIn => "Too many attempts to get in come from your address. Try again later.",
-            Self::Account => "Too many passwords were tried for this email. Try again later.",
+            Self::Account => "Too many passwords were tried or asked for with this email. Try again later.",
             Self::Handshakes => "Too many handshakes come from your address. Connect again later.",
             Self::Frames => "This socket sends too many frames.",
             Self::UserSockets => "You have too many sockets open.",
@@ -147,6 +147,8 @@ struct Inner {
     /// Those of the platform's administrators, who may have an account, too.
     platform_delays: Option<Delays>,
     outsiders: Outsiders,
+    /// Those of passwords that are forgotten, so that nobody's mailbox is filled.
+    reset_delays: Option<Delays>,
 }
 
 impl Limits {
@@ -165,7 +167,8 @@ impl Limits {
             plans: requests.map(|_| PlanLimits::new(db, time.clone())),
             delays: sign_ins.map(|_| Delays::new(time.clone())),
             outsiders: Outsiders::new(&time),
-            platform_delays: sign_ins.map(|_| Delays::new(time)),
+            platform_delays: sign_ins.map(|_| Delays::new(time.clone())),
+            reset_delays: sign_ins.map(|_| Delays::new(time)),
         }))
     }
 
@@ -225,6 +228,12 @@ impl Limits {
         self.0.outsiders.count(outsider)
     }
 
+    /// Counts that somebody forgot the password of the account with this email, if there is one. Refuses while the
+    /// delay after earlier ones lasts.
+    pub(crate) fn count_reset(&self, email: &Email) -> std::result::Result<(), Refusal> {
+        self.0.reset_delays.as_ref().map_or(Ok(()), |delays| delays.begin(email).map(|_counted| ()))
+    }
+
     /// Forgets who is as good as new, until `stop`.
     pub async fn keep_small(self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(UPKEEP);
@@ -244,8 +253,10 @@ impl Limits {
             delays,
             platform_delays,
             outsiders,
+            reset_delays,
         } = &*self.0;
-        let wrong = [delays, platform_delays].map(|delays| delays.as_ref().map_or(0, Delays::forget));
+        let wrong =
+            [delays, platform_delays, reset_delays].map(|delays| delays.as_ref().map_or(0, Delays::forget));
         let known = [
             (Limit::User, users.as_ref().map(Limiter::forget)),
             (Limit::Session, sessions.as_ref().map(Limiter::forget)),

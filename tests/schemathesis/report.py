@@ -33,8 +33,9 @@ ADMINS = {
     "update_user",
 }
 
-# What there is nothing for: a job is dead once hubs have died over it several times.
-NEVER = {"retry_job"}
+# What there is nothing for: a job is dead once hubs have died over it several times; this hub sends no emails, so
+# nobody has a token of one.
+NEVER = {"forgot_password", "reset_password", "retry_job"}
 
 # Calls of an operation, at the least. One without parameters has little that could be varied, besides who calls.
 LEAST = 50

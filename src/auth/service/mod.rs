@@ -1,6 +1,7 @@
 //! The rules of accounts, sign-in and sessions, one file for each noun.
 
 pub(crate) mod accounts;
+pub(crate) mod forgotten;
 pub(crate) mod memberships;
 pub(crate) mod profile;
 pub(crate) mod recovery;

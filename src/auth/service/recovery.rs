@@ -1,9 +1,10 @@
-//! A new password from the operator, for somebody who has lost theirs.
+//! A new password for somebody who has lost theirs, from the operator or by way of their email.
 
 use anyhow::Context as _;
 
 use super::sessions::{self, Older};
 use crate::activity::{self, Activity, Origin};
+use crate::app::App;
 use crate::auth::Hasher;
 use crate::auth::queries::{accounts, memberships};
 use crate::db::Db;
@@ -43,15 +44,41 @@ pub(crate) async fn reset_password(
         let changed = accounts::update_password(tx, account.id, present, hash, clock.now()).await?;
         Ok(changed.context("an account changed although it was locked")?)
     })?;
-    let orgs = read!(db.central(), |conn| Ok(memberships::list_by_use(conn, account.id).await?))?;
+    Ok(Some(end_everywhere(db, clock, account.id, version).await?))
+}
+
+/// The same for an account that still has the password of `version`; `None` where it has another one.
+pub(crate) async fn replace_password(
+    app: &App,
+    account: AccountId,
+    version: i64,
+    password: NewPassword,
+) -> Result<Option<Reset>> {
+    let (db, clock) = (&app.db, &app.clock);
+    // Before anything is hashed: who has a token once could have that done for ever.
+    let present = read!(db.central(), |conn| Ok(accounts::find_password_version(conn, account).await?))?;
+    if present != Some(version) {
+        return Ok(None);
+    }
+    let hash = app.hasher.hash(password.as_password().clone()).await?;
+    let changed = transaction!(db.central(), |tx| {
+        Ok(accounts::update_password(tx, account, version, hash, clock.now()).await?)
+    })?;
+    let Some(version) = changed else { return Ok(None) };
+    Ok(Some(end_everywhere(db, clock, account, version).await?))
+}
+
+/// Ends what sessions an account had before this password.
+async fn end_everywhere(db: &Db, clock: &Clock, account: AccountId, version: i64) -> Result<Reset> {
+    let orgs = read!(db.central(), |conn| Ok(memberships::list_by_use(conn, account).await?))?;
     let mut reset = Reset { organisations: 0, failed: Vec::new() };
     for org in orgs {
-        match end_sessions(db, clock, org, account.id, version).await {
+        match end_sessions(db, clock, org, account, version).await {
             Ok(was_member) => reset.organisations += usize::from(was_member),
             Err(error) => reset.failed.push((org, error)),
         }
     }
-    Ok(Some(reset))
+    Ok(reset)
 }
 
 /// Ends the account's sessions in an organisation and records it, as done by nobody. False where the account

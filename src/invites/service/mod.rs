@@ -14,6 +14,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::http::{Admin, Page, PageQuery};
 use crate::idempotency::{Answer, Claimed, Once};
+use crate::mail::{self, Letter};
 use crate::organisations::Settings;
 use crate::types::{InviteId, OrgId, Role, Timestamp};
 use crate::{read, transaction, users};
@@ -26,17 +27,38 @@ const LIFETIME: Duration = Duration::from_hours(7 * 24);
 pub(crate) async fn invite(app: &App, admin: &Admin, new: InviteUser, once: &Once) -> Result<Answer> {
     let now = app.clock.now();
     let (invite, token) = prepare(admin, new, now)?;
-    transaction!(app.db.org(admin.org), |tx| {
+    mail::service::announce(app, admin.org, now).await?;
+    let invited = transaction!(app.db.org(admin.org), |tx| {
         // Also keeps two invites of one email from coming between each other.
         let settings = users::service::lock_as_admin(tx, admin).await?;
         let fresh = match once.claim(tx).await? {
             Claimed::Fresh(fresh) => fresh,
             Claimed::Again(answer) => return Ok(answer),
         };
+        // The log's head is locked last.
+        mail::service::post(app, tx, admin.org, &letter(app, admin, &settings, &invite, &token), now).await?;
         record(tx, &admin.origin(now), &settings, &invite).await?;
         let answer = Answer::created(&InviteCreated::new(invite, &token))?;
         fresh.keep_sealed(tx, answer).await
-    })
+    });
+    if app.mail.is_on() && invited.is_ok() {
+        app.jobs.wake(admin.org);
+    }
+    invited
+}
+
+/// What the invited person is written.
+fn letter(app: &App, admin: &Admin, settings: &Settings, invite: &Invite, token: &InviteToken) -> Letter {
+    let token = token.to_opaque();
+    let how = match app.mail.link("/invite", token.reveal()) {
+        Some(link) => format!("To accept, open this page:\n\n{link}"),
+        None => format!("To accept, use this invite:\n\n{}", token.reveal()),
+    };
+    let body = format!(
+        "{} invites you to {}\n\n{how}\n\nIt counts once, until {}. If you do not know what this is about, do nothing.\n",
+        admin.name, settings.name, invite.expires_at
+    );
+    Letter { to: invite.email.to_string(), body }
 }
 
 /// The same for a program, which takes the token itself.

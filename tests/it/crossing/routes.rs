@@ -37,7 +37,7 @@ use Takes::{Cursor, Id, Invite, Key, Refresh, Seq, SignUp, Value as Words};
 /// Every operation of the document and every place in it: `{…}` is in the path, `?…` in the query, `#…` a header, and
 /// the rest are fields of the body. What is added to the API is added here, with what it takes. Members ask at
 /// `/platform`, too: whose they are, nothing there is anything to them.
-const PLACES: [(&str, &[(&str, Takes)]); 53] = [
+const PLACES: [(&str, &[(&str, Takes)]); 55] = [
     (
         "GET /activities",
         &[
@@ -49,6 +49,7 @@ const PLACES: [(&str, &[(&str, Takes)]); 53] = [
             ("?limit", Words),
         ],
     ),
+    ("POST /auth/forgot-password", &[("email", Words)]),
     ("POST /auth/login", &[("email", Words), ("organisation", Id), ("password", Words)]),
     ("POST /auth/logout", &[]),
     ("GET /auth/me", &[]),
@@ -59,6 +60,7 @@ const PLACES: [(&str, &[(&str, Takes)]); 53] = [
         "POST /auth/register",
         &[("email", Words), ("name", Words), ("organisationName", Words), ("password", Words)],
     ),
+    ("POST /auth/reset-password", &[("password", Words), ("token", Words)]),
     ("POST /auth/sign-up", &[("email", Words), ("name", Words), ("password", Words), ("token", SignUp)]),
     ("POST /auth/switch", &[("organisationId", Id)]),
     ("GET /credits", &[]),

@@ -20,21 +20,21 @@ use crate::harness::{TestApp, eventually};
 
 /// What a server was handed.
 #[derive(Debug, Clone)]
-struct Mail {
-    recipient: String,
-    data: String,
+pub(super) struct Mail {
+    pub(super) recipient: String,
+    pub(super) data: String,
     encrypted: bool,
 }
 
 /// A server of emails, which wants TLS and a password first.
-struct MailServer {
+pub(super) struct MailServer {
     port: u16,
-    mails: Arc<Mutex<Vec<Mail>>>,
+    pub(super) mails: Arc<Mutex<Vec<Mail>>>,
     task: JoinHandle<()>,
 }
 
 impl MailServer {
-    async fn start(authority: &Authority) -> Self {
+    pub(super) async fn start(authority: &Authority) -> Self {
         let pair = authority.issue();
         let certificates =
             CertificateDer::pem_slice_iter(pair.cert.as_bytes()).collect::<Result<_, _>>().unwrap();
@@ -146,14 +146,25 @@ fn mail(to: &str) -> Value {
     json!({ "to": to, "channel": "email", "body": "Lunch is ready\nin the kitchen" })
 }
 
-async fn hub(server: &MailServer, authority: &Authority, password: &str) -> TestApp {
+/// A hub that hands its emails over there.
+pub(super) async fn hub_with(
+    server: &MailServer,
+    authority: &Authority,
+    password: &str,
+    change: impl FnOnce(&mut roomcast::config::Config),
+) -> TestApp {
     start_with(|config| {
         let url = format!("smtp://hub:{password}@localhost:{}", server.port);
         config.messages.smtp_url = Some(url.parse().unwrap());
         config.messages.smtp_from = Some("Acme <hub@example.com>".to_owned());
         config.messages.outbound_ca = Some(authority.root_path());
+        change(config);
     })
     .await
+}
+
+async fn hub(server: &MailServer, authority: &Authority, password: &str) -> TestApp {
+    hub_with(server, authority, password, |_| {}).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ mod email;
 mod faults;
 mod jobs;
 mod list;
+mod mail;
 mod operator;
 mod receiver;
 mod send;

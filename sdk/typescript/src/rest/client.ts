@@ -31,6 +31,7 @@ import type {
     Problem,
     RedeemSignUp,
     Register,
+    ResetPassword,
     SendMessage,
     SessionStarted,
     Tokens,
@@ -126,6 +127,22 @@ export class RestClient {
             isPublic: true,
             ...options,
         });
+    }
+
+    /** Has a token sent to who has an account with this email, if anybody has. */
+    forgotPassword(email: string, options?: RequestOptions): Promise<void> {
+        return this.#send({
+            method: "POST",
+            path: "/auth/forgot-password",
+            body: { email },
+            isPublic: true,
+            ...options,
+        });
+    }
+
+    /** Gives the account that a token is for another password, and ends its sessions. */
+    resetPassword(body: ResetPassword, options?: RequestOptions): Promise<void> {
+        return this.#send({ method: "POST", path: "/auth/reset-password", body, isPublic: true, ...options });
     }
 
     /** Signs in to another organisation of the account. */

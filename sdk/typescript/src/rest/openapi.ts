@@ -21,6 +21,27 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/auth/forgot-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a new password.
+         * @description Where an account has this email, a way to a new password is sent there, which counts once, for an hour. The answer
+         *     is the same where none has. Fails with `mail_not_configured`.
+         */
+        post: operations["forgot_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/login": {
         parameters: {
             query?: never;
@@ -138,6 +159,26 @@ export type paths = {
          *     where the password is its own. Fails with `email_taken` or `registration_closed`.
          */
         post: operations["register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/reset-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Choose a new password.
+         * @description With the token of an email. All sessions of the account end. Fails with `reset_token_invalid`.
+         */
+        post: operations["reset_password"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1140,6 +1181,10 @@ export type components = {
             /** @description What was expected, for people. */
             message: string;
         };
+        /** @description Whose password is forgotten. */
+        ForgotPassword: {
+            email: components["schemas"]["Email"];
+        };
         /** @description An organisation to found. */
         FoundOrganisation: {
             isolation?: components["schemas"]["Isolation"] | null;
@@ -1728,6 +1773,12 @@ export type components = {
             /** Format: password */
             password: string;
         };
+        /** @description A new password, and the token of an email that lets one choose it. */
+        ResetPassword: {
+            /** Format: password */
+            password: string;
+            token: string;
+        };
         /**
          * @description What a user may do in an organisation.
          * @enum {string}
@@ -1915,6 +1966,46 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Page_Activity"];
                 };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forgot_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgotPassword"];
+            };
+        };
+        responses: {
+            /** @description It is sent, if anybody has this email */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request is refused; `code` says why. */
             "4XX": {
@@ -2200,6 +2291,46 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Session"];
                 };
+            };
+            /** @description The request is refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot answer it now; `code` says why. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reset_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetPassword"];
+            };
+        };
+        responses: {
+            /** @description The account has this password now */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request is refused; `code` says why. */
             "4XX": {

@@ -49,6 +49,7 @@ export interface PageQuery {
 export type ActivitiesQuery = NonNullable<operations["list_activities"]["parameters"]["query"]>;
 export type Register = Schemas["Register"];
 export type Login = Schemas["Login"];
+export type ResetPassword = Schemas["ResetPassword"];
 export type UpdateMe = Schemas["UpdateMe"];
 export type AcceptInvite = Schemas["AcceptInvite"];
 export type RedeemSignUp = Schemas["RedeemSignUp"];

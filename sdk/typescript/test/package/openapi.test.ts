@@ -47,7 +47,15 @@ test.each(operations)("$name calls $route", async ({ name, route, isKeyed, hasQu
     await method?.apply(rest, args);
     expect(calls.map(call => call.route)).toEqual([hasQuery ? `${route}?limit=2` : route]);
     const [call] = calls;
-    const isPublic = ["register", "login", "signUp", "refreshTokens", "acceptInvite"].includes(name);
+    const isPublic = [
+        "register",
+        "login",
+        "signUp",
+        "refreshTokens",
+        "acceptInvite",
+        "forgotPassword",
+        "resetPassword",
+    ].includes(name);
     expect(call?.headers.get("authorization")).toBe(isPublic ? null : "Bearer t");
     expect(call?.headers.has("idempotency-key")).toBe(isKeyed);
 });

@@ -8,12 +8,14 @@ use serde_json::{Map, Value};
 use crate::harness::TestApp;
 
 /// What anybody may call, on purpose.
-const PUBLIC: [&str; 7] = [
+const PUBLIC: [&str; 9] = [
     "/auth/register",
     "/auth/login",
     "/auth/refresh",
     "/users/accept-invite",
     "/auth/sign-up",
+    "/auth/forgot-password",
+    "/auth/reset-password",
     "/platform/auth/login",
     "/platform/auth/refresh",
 ];
