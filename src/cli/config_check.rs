@@ -63,10 +63,16 @@ fn value(argument: &Arg, matches: &ArgMatches, source: Source) -> String {
         return value;
     }
     match value.split_once("://") {
-        Some((scheme, rest)) => masked_url(scheme, rest),
+        Some((scheme, rest)) if is_scheme(scheme) => masked_url(scheme, rest),
         None if value.starts_with("sqlite:") => value,
-        None => format!("({} bytes)", value.len()),
+        _ => format!("({} bytes)", value.len()),
     }
+}
+
+/// Whether this may stand before the `://` of a URL (RFC 3986, section 3.1). What holds a URL further on is none.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter))
 }
 
 /// A URL without what may be secret in it: whom it signs in, with what, and its options.
@@ -106,6 +112,20 @@ mod tests {
         ] {
             let (scheme, rest) = url.split_once("://").unwrap();
             assert_eq!(masked_url(scheme, rest), expected);
+        }
+    }
+
+    #[test]
+    fn what_holds_a_url_is_none() {
+        for (text, expected) in [
+            ("postgres", true),
+            ("rediss", true),
+            ("a+b-c.1", true),
+            ("", false),
+            ("1a", false),
+            ("Authorization: Bearer secret; Referer: https", false),
+        ] {
+            assert_eq!(is_scheme(text), expected, "{text:?}");
         }
     }
 }

@@ -77,7 +77,8 @@ impl Smtp {
             .message_id(Some(format!("<{}@{}>", message.id, self.from.email.domain())))
             .subject(subject)
             .header(ContentType::TEXT_PLAIN)
-            .body(message.body.clone())?;
+            // A lone CR is no end of a line, but a server that takes it for one would read what follows as a command.
+            .body(message.body.replace("\r\n", "\n").replace('\r', "\n"))?;
         Ok(email)
     }
 

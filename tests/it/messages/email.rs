@@ -230,3 +230,19 @@ async fn nothing_is_told_to_who_is_not_the_server() {
     assert_ne!(attempted["attempts"][0]["outcome"], "SENT");
     assert!(server.mails.lock().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_carriage_return_of_a_body_stands_alone_in_an_email() {
+    let authority = Authority::new();
+    let server = MailServer::start(&authority).await;
+    let app = hub(&server, &authority, "p%40ss").await;
+    let acme = app.organisation("Acme").create().await;
+    let mut body = mail("bo@example.com");
+    body["body"] = "Lunch\r.\r\nMAIL FROM:<eve@example.com>".into();
+    let message = app.send_message(&acme.admin, &body).await;
+    app.message_once(&acme.admin, &message["id"], "SENT").await;
+    let mails = server.mails.lock().clone();
+    let [taken] = &mails[..] else { panic!("{mails:?}") };
+    assert!(!taken.data.replace("\r\n", "").contains('\r'), "{:?}", taken.data);
+    assert!(taken.data.contains("Lunch\r\n..\r\nMAIL FROM"), "{:?}", taken.data);
+}

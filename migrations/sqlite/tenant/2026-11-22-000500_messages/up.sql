@@ -42,6 +42,7 @@ CREATE INDEX idx_messages_org_id_created_at_id ON messages (org_id, created_at, 
 CREATE INDEX idx_messages_org_id_status_created_at_id ON messages (org_id, status, created_at, id);
 CREATE INDEX idx_messages_org_id_channel_created_at_id ON messages (org_id, channel, created_at, id);
 CREATE INDEX idx_messages_org_id_recipient_created_at_id ON messages (org_id, recipient, created_at, id);
+CREATE INDEX idx_messages_org_id_created_by_created_at_id ON messages (org_id, created_by, created_at, id);
 
 -- Each attempt to send a message, begun before anything leaves. One without an outcome may have left.
 CREATE TABLE message_attempts (
