@@ -224,9 +224,13 @@ impl Ring {
         entry.failures = 0;
         let full = turn.room.iter().zip(&claimed.counts).any(|(room, count)| *room > 0 && room == count);
         // There may be room by now for what there was none for.
-        let limits = self.limits.iter().zip(&self.running).zip(&entry.running);
-        let freed = claimed.waits.iter().zip(limits).any(|(waits, ((limits, of_all), of_org))| {
-            *waits && *of_all < limits.at_once && *of_org < limits.per_org
+        let freed = (0..self.limits.len()).any(|kind| {
+            let limits = &self.limits[kind];
+            claimed.waits[kind]
+                && self.running[kind] < limits.at_once
+                && entry.running[kind] < limits.per_org
+                // Where a rate is spent, the clock wakes it.
+                && left_of(limits.per_second, entry.spent[kind].1) > 0
         });
         if std::mem::take(&mut entry.again) || full || freed {
             self.wake(turn.org, None);
@@ -291,9 +295,9 @@ impl Ring {
             while left > 0
                 && let Some(org) = self.starved[kind].pop_front()
             {
-                let entry = self.orgs.get_mut(&org);
-                // Who had room since stands there no more.
-                if entry.is_some_and(|entry| std::mem::take(&mut entry.starved[kind])) {
+                let Some(entry) = self.orgs.get_mut(&org) else { continue };
+                // Who had room since stands there no more; whom the clock wakes takes nobody's place.
+                if std::mem::take(&mut entry.starved[kind]) && !entry.is_held_back() {
                     self.wake(org, None);
                     left -= 1;
                 }
@@ -329,11 +333,16 @@ impl Ring {
 
 /// What a rate leaves of its window. `spent` begins another where that is over.
 fn allowance(per_second: Option<u32>, spent: &mut (Timestamp, usize), now: Timestamp) -> usize {
-    let Some(rate) = per_second else { return usize::MAX };
     if now.since(spent.0) >= WINDOW {
         *spent = (now, 0);
     }
-    usize::try_from(rate).unwrap_or(usize::MAX).saturating_sub(spent.1)
+    left_of(per_second, spent.1)
+}
+
+/// What a rate leaves, of which so much is spent.
+fn left_of(per_second: Option<u32>, spent: usize) -> usize {
+    let Some(rate) = per_second else { return usize::MAX };
+    usize::try_from(rate).unwrap_or(usize::MAX).saturating_sub(spent)
 }
 
 fn add(counts: &mut Counts, more: &Counts) {

@@ -95,7 +95,6 @@ async fn carry_on(app: &App, turn: Turn, permit: Permit, outcome: Outcome) {
         ring.claimed(&turn, &Claimed { counts, waits, next_due });
         is_full && ring.may_tell(turn.org, now)
     };
-    drop(permit);
     if is_told {
         app.jobs.tell(turn.org);
     }
@@ -107,6 +106,8 @@ async fn carry_on(app: &App, turn: Turn, permit: Permit, outcome: Outcome) {
             .await
             .log_failure("note that an organisation has no jobs");
     }
+    // With what is asked of the directory: those who wait for it are not to become many.
+    drop(permit);
 }
 
 /// Claims and begins what is due.

@@ -235,6 +235,38 @@ fn a_rate_is_kept() {
 }
 
 #[test]
+fn who_waits_for_a_rate_is_woken_by_the_clock_alone() {
+    let mut ring = Ring::new(vec![KindLimits { per_second: Some(3), ..LIMITS }, LIMITS]);
+    let org = OrgId::new();
+    ring.wake(org, None);
+    let turn = ring.next_turn(Lane::Sound, NOW).unwrap();
+    assert_eq!(turn.room, [3, 4]);
+    ring.claimed(&turn, &claimed(&[3, 0]));
+    let turn = ring.next_turn(Lane::Sound, NOW).unwrap();
+    assert_eq!(turn.room, [0, 4]);
+    ring.claimed(&turn, &Claimed { waits: vec![true, false], ..claimed(&[0, 0]) });
+    assert!(ring.next_turn(Lane::Sound, NOW).is_none(), "it would be asked again and again");
+    assert_eq!(ring.next_due(), Some(NOW.plus(WINDOW)));
+}
+
+#[test]
+fn who_is_held_back_takes_nobodys_place() {
+    let mut ring = Ring::new(vec![KindLimits { at_once: 1, ..LIMITS }]);
+    let [busy, failing, waiting] = [OrgId::new(), OrgId::new(), OrgId::new()];
+    ring.wake(busy, None);
+    let turn = ring.next_turn(Lane::Sound, NOW).unwrap();
+    // While it is away, the others find no room, and one of them then fails.
+    for org in [failing, waiting] {
+        ring.wake(org, None);
+    }
+    assert!(ring.next_turn(Lane::Sound, NOW).is_none());
+    ring.failed(&Turn { org: failing, lane: Lane::Sound, room: vec![0], announced_at: None }, NOW);
+    ring.claimed(&turn, &claimed(&[1]));
+    ring.finished(busy, 0, 1);
+    assert!(ring.queues[Lane::Sound.place()].contains(&waiting));
+}
+
+#[test]
 fn nothing_is_kept_of_who_has_no_jobs() {
     let mut ring = ring();
     let later = NOW.plus(WINDOW);
