@@ -20,6 +20,7 @@ export {
     type ActivityPayloads,
     type ActivityType,
     isActivity,
+    type MessagePayload,
     type Named,
     type Refused,
     type ResumeGap,

@@ -27,6 +27,26 @@ export interface ActivityPayloads {
         sentAt: string;
         data?: Record<string, unknown>;
     };
+    MESSAGE_QUEUED: MessagePayload;
+    MESSAGE_SENT: MessagePayload;
+    MESSAGE_FAILED: MessagePayload;
+    MESSAGE_CANCELLED: MessagePayload;
+    CREDITS_LOW: { balance: number; lowAt: number };
+    CREDITS_CHANGED: { entry: number; amount: number; balance: number; reason: string };
+}
+
+/** What is told of a message to somebody outside. */
+export interface MessagePayload {
+    messageId: string;
+    to: string;
+    channel: string;
+    status: string;
+    price: number;
+    createdBy: string;
+    /** What it left through, where it was sent or failed. */
+    gateway?: string;
+    /** What that said. */
+    detail?: string;
 }
 
 /** The types of activity that this version knows. */

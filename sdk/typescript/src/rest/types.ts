@@ -59,6 +59,12 @@ export type CreateBroadcast = Schemas["CreateBroadcast"];
 export type SendMessage = Schemas["SendMessage"];
 /** A message, and where it stands. */
 export type Message = Schemas["Message"];
+/** How a message reaches its recipient. */
+export type Channel = Schemas["Channel"];
+/** Where a message stands. */
+export type MessageStatus = Schemas["MessageStatus"];
+/** An attempt to send a message. */
+export type MessageAttempt = Schemas["MessageAttempt"];
 /** A message and the attempts to send it. */
 export type MessageWithAttempts = Schemas["MessageWithAttempts"];
 /** What became of the messages of a batch, in their order. */
