@@ -26,8 +26,17 @@ use self::file::File;
 use crate::error::{Code, Error};
 
 /// What is shown in the page, one path each. `web-demo/src/paths.ts` has the same list.
-const VIEWS: [&str; 8] =
-    ["/sign-up", "/sign-in", "/invite", "/live", "/feed", "/members", "/organisation", "/broadcast"];
+const VIEWS: [&str; 9] = [
+    "/sign-up",
+    "/sign-in",
+    "/invite",
+    "/live",
+    "/feed",
+    "/members",
+    "/organisation",
+    "/broadcast",
+    "/messages",
+];
 
 /// The page itself, among its files.
 const PAGE: &str = "index.html";

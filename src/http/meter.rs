@@ -30,7 +30,7 @@ const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// The routes that anybody reads uncounted: what operators ask, documents, and the page with its files.
-const FREE: [&str; 19] = [
+const FREE: [&str; 20] = [
     "/healthz",
     "/readyz",
     "/metrics",
@@ -50,6 +50,7 @@ const FREE: [&str; 19] = [
     "/members",
     "/organisation",
     "/broadcast",
+    "/messages",
 ];
 
 /// What a request counts as.

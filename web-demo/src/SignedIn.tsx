@@ -11,6 +11,7 @@ import { Loading } from "./ui/States";
 // What is not seen first is loaded when it is.
 const Feed = lazy(() => import("./pages/Feed"));
 const Members = lazy(() => import("./pages/Members"));
+const Messages = lazy(() => import("./pages/Messages"));
 const Organisation = lazy(() => import("./pages/Organisation"));
 const Broadcast = lazy(() => import("./pages/Broadcast"));
 
@@ -28,6 +29,7 @@ export default function SignedIn(): ReactNode {
                             <Route path={paths.members} component={Members} />
                             <Route path={paths.organisation} component={Organisation} />
                             <Route path={paths.broadcast} component={Broadcast} />
+                            <Route path={paths.messages} component={Messages} />
                             <Route>
                                 <Redirect to={paths.live} replace />
                             </Route>

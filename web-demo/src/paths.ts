@@ -8,4 +8,5 @@ export const paths = {
     members: "/members",
     organisation: "/organisation",
     broadcast: "/broadcast",
+    messages: "/messages",
 } as const;

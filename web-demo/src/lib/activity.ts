@@ -1,4 +1,5 @@
 import { type Activity, isActivity } from "@roomcast/client";
+import { CHANNELS } from "./messages";
 
 /** How an activity is told to a person. */
 export interface Told {
@@ -10,7 +11,7 @@ export interface Told {
 }
 
 /** Which kind of thing it is: decides colour and icon. */
-export type Tone = "message" | "people" | "session" | "organisation" | "plan" | "other";
+export type Tone = "message" | "people" | "session" | "organisation" | "plan" | "outside" | "other";
 
 /** The types that the feed can be filtered by. */
 export const TYPES = [
@@ -28,6 +29,12 @@ export const TYPES = [
     "ORGANISATION_UPDATED",
     "PLAN_UPGRADED",
     "PLAN_DOWNGRADED",
+    "MESSAGE_QUEUED",
+    "MESSAGE_SENT",
+    "MESSAGE_FAILED",
+    "MESSAGE_CANCELLED",
+    "CREDITS_LOW",
+    "CREDITS_CHANGED",
 ] as const;
 
 /** `USER_ROLE_CHANGED` as "User role changed". */
@@ -96,6 +103,28 @@ export function tell(activity: Activity): Told {
         const { from, to } = activity.payload as { from: string; to: string };
         return { title: `${actor} changed the plan from ${from} to ${to}`, tone: "plan" };
     }
+    if (isActivity(activity, "MESSAGE_QUEUED")) {
+        return { title: `${actor} sends ${aMessage(activity.payload)}`, tone: "outside" };
+    }
+    if (isActivity(activity, "MESSAGE_CANCELLED")) {
+        return { title: `${actor} cancelled ${aMessage(activity.payload)}`, tone: "outside" };
+    }
+    if (isActivity(activity, "MESSAGE_SENT")) {
+        return { title: `Sent: ${aMessage(activity.payload)}`, tone: "outside" };
+    }
+    if (isActivity(activity, "MESSAGE_FAILED")) {
+        const { detail } = activity.payload;
+        const why = detail === undefined ? "" : ` (${detail})`;
+        return { title: `Failed: ${aMessage(activity.payload)}${why}`, tone: "outside" };
+    }
+    if (isActivity(activity, "CREDITS_LOW")) {
+        return { title: `Credits are low: ${activity.payload.balance} left`, tone: "plan" };
+    }
+    if (isActivity(activity, "CREDITS_CHANGED")) {
+        const { amount, reason } = activity.payload;
+        const credits = Math.abs(amount) === 1 ? "1 credit was" : `${Math.abs(amount)} credits were`;
+        return { title: `${credits} ${amount < 0 ? "taken away" : "added"}: ${reason}`, tone: "plan" };
+    }
     return { title: `${typeName(activity.type)} by ${actor}`, tone: "other" };
 }
 
@@ -108,6 +137,10 @@ const reasons: Readonly<Record<string, string>> = {
     refresh_reuse: ": its token was used twice",
     password_changed: ": the password was changed",
 };
+
+function aMessage({ channel, to }: { channel: string; to: string }): string {
+    return `${CHANNELS[channel]?.inSentence ?? `a message on ${channel}`} to ${to}`;
+}
 
 /** A role in a sentence: "an admin". */
 export function roleName(role: string): string {

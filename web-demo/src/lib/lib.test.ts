@@ -1,7 +1,8 @@
-import { type Activity, ApiError, ConnectionError, type Organisation } from "@roomcast/client";
+import { type Activity, ApiError, ConnectionError, type Message, type Organisation } from "@roomcast/client";
 import { expect, test } from "vitest";
 import { tell, typeName } from "./activity";
 import { hideToken, tokenOf } from "./inviteLink";
+import { afterNews, creditsOf } from "./messages";
 import { choicesWith, seatsOf } from "./plans";
 import { explain, fieldErrors } from "./problem";
 import { isSuspension, standingOf } from "./standing";
@@ -44,6 +45,17 @@ test("activities are told in words", () => {
             activity("PASSWORD_CHANGED", {}, { actor: null, target: bo }),
             "The operator set a new password for Bo",
         ],
+        [
+            activity("MESSAGE_QUEUED", { channel: "sms", to: "+441632960961" }),
+            "Ana sends an SMS to +441632960961",
+        ],
+        [
+            activity("MESSAGE_FAILED", { channel: "fax", to: "1", detail: "No line" }),
+            "Failed: a message on fax to 1 (No line)",
+        ],
+        [activity("CREDITS_LOW", { balance: 20, lowAt: 20 }), "Credits are low: 20 left"],
+        [activity("CREDITS_CHANGED", { amount: 50, reason: "Bought" }), "50 credits were added: Bought"],
+        [activity("CREDITS_CHANGED", { amount: -1, reason: "Error" }), "1 credit was taken away: Error"],
         [activity("ROBOT_BUILT", {}), "Robot built by Ana"],
     ];
     for (const [given, expected] of cases) {
@@ -156,4 +168,21 @@ test("a suspension is told by a close and by a refusal", () => {
     expect(isSuspension(null, refused("organisation_suspended"))).toBe(true);
     expect(isSuspension({ code: 4403, text: "" }, refused("role_forbidden"))).toBe(false);
     expect(isSuspension(null, null)).toBe(false);
+});
+
+test("a message stands where the log says, whatever comes late", () => {
+    const message = { id: "m", status: "SENDING" } as Message;
+    expect(afterNews(message, { messageId: "m", status: "SENT" }).status).toBe("SENT");
+    expect(afterNews(message, { messageId: "m", status: "QUEUED" })).toBe(message);
+    expect(afterNews(message, { messageId: "n", status: "SENT" })).toBe(message);
+    expect(afterNews(message, { messageId: "m", status: "LOST" })).toBe(message);
+});
+
+test("credits are told in words, and when they are low", () => {
+    const credits = { balance: 50, reserved: 0, initial: 100, lowAt: 20 };
+    expect(creditsOf(credits)).toEqual({ text: "50 credits left", percent: 50, isLow: false });
+    const low = creditsOf({ ...credits, balance: 1, reserved: 3 });
+    expect(low).toEqual({ text: "1 credit left, 3 put aside", percent: 1, isLow: true });
+    expect(creditsOf({ ...credits, balance: 500 }).percent).toBe(100);
+    expect(creditsOf({ balance: 50, reserved: 0, initial: 0, lowAt: 0 }).percent).toBe(100);
 });

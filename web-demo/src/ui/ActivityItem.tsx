@@ -7,6 +7,7 @@ import {
     IconLogin2,
     IconMessage,
     type IconProps,
+    IconSend,
     IconUsers,
 } from "@tabler/icons-react";
 import { type ComponentType, memo, type ReactNode } from "react";
@@ -21,6 +22,7 @@ const TONES: Readonly<Record<Tone, [ComponentType<IconProps>, MantineColor]>> = 
     session: [IconLogin2, "gray"],
     organisation: [IconBuilding, "grape"],
     plan: [IconCreditCard, "orange"],
+    outside: [IconSend, "indigo"],
     other: [IconDots, "gray"],
 };
 

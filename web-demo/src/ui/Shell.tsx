@@ -4,6 +4,7 @@ import {
     IconBroadcast,
     IconBuilding,
     IconList,
+    IconSend,
     IconSpeakerphone,
     IconUsers,
 } from "@tabler/icons-react";
@@ -25,6 +26,7 @@ const PLACES = [
     { path: paths.live, label: "Live", icon: IconBroadcast, isForAdmins: false },
     { path: paths.feed, label: "Feed", icon: IconList, isForAdmins: false },
     { path: paths.broadcast, label: "Broadcast", icon: IconSpeakerphone, isForAdmins: true },
+    { path: paths.messages, label: "Messages", icon: IconSend, isForAdmins: false },
     { path: paths.members, label: "Members", icon: IconUsers, isForAdmins: true },
     { path: paths.organisation, label: "Organisation", icon: IconBuilding, isForAdmins: false },
 ] as const;

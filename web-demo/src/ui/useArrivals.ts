@@ -1,5 +1,6 @@
 import { useLocalStorage } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
+import type { Activity } from "@roomcast/client";
 import { useEffect } from "react";
 import { tell } from "../lib/activity";
 import { useLiveStore } from "../live/LiveProvider";
@@ -18,6 +19,11 @@ export function useSound(): [boolean, (isOn: boolean) => void] {
 
 /** How long replays that come together are counted before they are told, in one toast. */
 const TOGETHER_MS = 300;
+
+/** Whether it is about a message that this user sends, and that has not failed. The list of messages tells that. */
+function isOwnOnItsWay({ type, payload }: Activity, ownId: string): boolean {
+    return type.startsWith("MESSAGE_") && type !== "MESSAGE_FAILED" && payload.createdBy === ownId;
+}
 
 /** Shows what arrives, on whichever page. */
 export function useArrivals(): void {
@@ -46,7 +52,7 @@ export function useArrivals(): void {
             const { title, message } = tell(activity);
             const isMessage = message !== undefined;
             // Who has just done something sees what came of it.
-            if (!isMessage && activity.actor?.id === ownId) {
+            if (!isMessage && (activity.actor?.id === ownId || isOwnOnItsWay(activity, ownId))) {
                 return;
             }
             // Of many at once the latest is told. All of them are in the list.

@@ -117,6 +117,24 @@ describe.each(looks)("$look", ({ look, options }) => {
         await page.getByText("A JSON object, or nothing").waitFor();
         await check(page, `${look}-broadcast`);
 
+        await visit(page, "Messages");
+        await page.getByText("No message yet").waitFor();
+        await page.getByText("100 credits left").waitFor();
+        await page.getByLabel("Phone number").fill("nonsense");
+        await page.getByLabel("Text").fill("Your table is ready.");
+        await page.getByRole("button", { name: "Send", exact: true }).click();
+        await page.locator("input[aria-invalid=true]").waitFor();
+        await check(page, `${look}-messages-refused`);
+        await page.getByLabel("Phone number").fill("+441632960961");
+        await page.getByRole("button", { name: "Send", exact: true }).click();
+        await page.locator("[data-status-of-message=SENT]").waitFor();
+        await page.getByText("99 credits left", { exact: true }).waitFor();
+        await check(page, `${look}-messages`);
+        await page.locator("[data-message] button").click();
+        await page.getByRole("dialog").getByText("Through simulated").waitFor();
+        await check(page, `${look}-message`);
+        await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
+
         await visit(page, "Members");
         await page.getByText("Nobody is invited").waitFor();
         await page.getByLabel("Email").fill("bo@acme.example");
