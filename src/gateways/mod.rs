@@ -1,7 +1,7 @@
 //! Gateways: what hands messages over to the world.
 //!
 //! Owns no table. A gateway is told a message and says what became of it; it knows neither jobs nor credits. Each
-//! has a [`Breaker`](breaker::Breakers) for every organisation, so that one that is down is asked now and then
+//! has a circuit breaker for every organisation, so that one that is down is asked now and then
 //! instead of for each message.
 
 mod breaker;

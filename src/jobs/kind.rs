@@ -49,8 +49,8 @@ pub trait Kind: Send + Sync + 'static {
     fn while_suspended(&self) -> WhileSuspended;
 
     /// Begins these jobs of one organisation, in the transaction that claims them, and says what is then to be
-    /// done. That ends each job in a transaction of its own: with [`complete`](super::service::complete) or
-    /// [`retry`](super::service::retry). It may come again at any time.
+    /// done. That ends each job in a transaction of its own: with `complete` or
+    /// `retry`. It may come again at any time.
     fn begin<'a>(
         &'a self,
         app: &'a App,

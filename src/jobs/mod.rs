@@ -4,7 +4,7 @@
 //! a lease, so that the death of a node delays it and loses nothing; what it does must therefore be idempotent.
 //! What a job does is its [`Kind`]'s business, which lives in its feature.
 //!
-//! Nobody looks for jobs where there are none: [`service::announce`] names the organisation in the directory
+//! Nobody looks for jobs where there are none: `service::announce` names the organisation in the directory
 //! *before* the transaction that writes its job. The entry goes once the organisation has had no job for a while.
 //! A node is woken by what it wrote itself and by what others say over the bus; the directory is what remains
 //! when both fail.

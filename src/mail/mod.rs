@@ -1,7 +1,7 @@
 //! Emails that the hub sends of itself, where it is told a server of emails: invites, and ways to a new password.
 //!
 //! Owns no table. What follows from a change of an organisation is a job that commits with it; what it says holds a
-//! secret, and is sealed where it is stored. What follows from no change is sent at once, by [`service::send`].
+//! secret, and is sealed where it is stored. What follows from no change is sent at once, by `service::send`.
 
 mod jobs;
 pub(crate) mod service;

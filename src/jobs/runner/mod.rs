@@ -61,7 +61,7 @@ struct Inner {
 }
 
 impl Runner {
-    /// A runner of these kinds, which does nothing before [`start`].
+    /// A runner of these kinds, which does nothing before `start`.
     pub fn new(config: &JobsConfig, kinds: Vec<Arc<dyn Kind>>) -> Self {
         let limits = kinds.iter().map(|kind| kind.limits()).collect();
         let ring = Mutex::new(Ring::new(limits));
